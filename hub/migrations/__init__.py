@@ -1,0 +1,49 @@
+"""How the tables come to be: Alembic, run as the owner of the database; the app runs as `onecard_app`.
+
+Safe to run twice and by two processes at once: an advisory lock lets one work while the other waits.
+"""
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.pool import NullPool
+
+import hub
+from hub.migrations.rights import grant_rights
+
+LOCK = 0x0_4EC_A4D  # any number of our own, so that no other program takes the same advisory lock
+
+
+def migrate(url: str) -> None:
+    """Bring a database to the newest version and set the app's rights. `url` as SQLAlchemy takes it."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
+        connection.commit()
+        try:
+            command.upgrade(configuration(connection), "head")
+            grant_rights(connection)
+            connection.commit()
+        finally:
+            connection.rollback()
+            connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
+            connection.commit()
+
+
+def configuration(connection: Connection) -> Config:
+    """Alembic's configuration for an open connection; there is no alembic.ini."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.attributes["connection"] = connection
+    return config
+
+
+def import_every_room() -> None:
+    """Tables register themselves when their room is imported."""
+    for module in pkgutil.walk_packages(hub.__path__, "hub."):
+        if not module.name.startswith("hub.migrations"):
+            importlib.import_module(module.name)
