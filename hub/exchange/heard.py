@@ -1,0 +1,188 @@
+"""What was heard: every message that came in, sealed, and the answer it got.
+
+The key is narrow and decides races; the body is the fat row it points at. A key belongs to one
+sender; what counts as "the same message" (for MLLP: MSH-9 and MSH-10, content with MSH-7 blanked)
+is the door's to say.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from hub.db import Base, identity
+from hub.faults import Unknown
+from hub.trust import Caller, SealedBytes
+
+GOOD = "ok"
+
+
+class MessageUnknown(Unknown):
+    zh = "查不到编号为 {message_id} 的报文。"
+    en = "There is no message {message_id}."
+
+
+class HeardMessage(Base):
+    """A message as it came in. `outcome` is None while it is being worked on, "ok", or the code of a Fault."""
+
+    __tablename__ = "heard"
+    __table_args__ = (Index("heard_open_idx", "heard_at", postgresql_where="outcome IS NULL"),)
+
+    id: Mapped[int] = identity()
+    door: Mapped[str]
+    sender: Mapped[str] = mapped_column(index=True)
+    kind: Mapped[str]
+    key: Mapped[str | None] = mapped_column(index=True)
+    content_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    length: Mapped[int]
+    body: Mapped[bytes] = mapped_column(SealedBytes)
+    heard_at: Mapped[datetime] = mapped_column(index=True)
+    trace: Mapped[str]
+    outcome: Mapped[str | None]
+    fault: Mapped[str | None]
+    answer: Mapped[bytes | None] = mapped_column(SealedBytes)
+    alert: Mapped[str | None]
+
+
+class HeardKey(Base):
+    """Decides between two copies of a message; points at the row that stands for it."""
+
+    __tablename__ = "heard_key"
+
+    sender: Mapped[str] = mapped_column(primary_key=True)
+    door: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    message_id: Mapped[int] = mapped_column(ForeignKey("heard.id", deferrable=True, initially="DEFERRED"))
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What hear() found: a fresh message, a repeat with the answer it got, or an old key with new content."""
+
+    id: int
+    repeat_answer: bytes | None = None
+    conflict: bool = False
+
+
+def hear(
+    session: Session,
+    caller: Caller,
+    *,
+    door: str,
+    kind: str,
+    key: str | None,
+    body: bytes,
+    content_hash: bytes,
+    length: int | None = None,
+) -> Heard:
+    """Store a message before acting on it.
+
+    Two copies may arrive at once; the primary key of heard_key decides and the second waits for the
+    first. Only good answers are repeated: a message that was refused is worked on again, since what
+    made it wrong may have been mended. `key` None is never a repeat. The same key with other content
+    is a new message, told by `conflict` and marked with an alert.
+    """
+    message_id = session.execute(
+        insert(HeardMessage)
+        .values(
+            door=door,
+            sender=caller.id,
+            kind=kind,
+            key=key,
+            content_hash=content_hash,
+            length=len(body) if length is None else length,
+            body=body,
+            heard_at=caller.at,
+            trace=caller.trace,
+        )
+        .returning(HeardMessage.id)
+    ).scalar_one()
+    if key is None:
+        return Heard(message_id)
+    claimed = session.execute(
+        insert(HeardKey)
+        .values(sender=caller.id, door=door, key=key, message_id=message_id)
+        .on_conflict_do_nothing()
+        .returning(HeardKey.message_id)
+    ).scalar()
+    if claimed is not None:
+        return Heard(message_id)
+    return _known_key(session, caller, door=door, key=key, message_id=message_id, content_hash=content_hash)
+
+
+def answer(
+    session: Session, heard: Heard, *, outcome: str = GOOD, answer: bytes | None, fault: str | None = None
+) -> None:
+    """Store the answer a message got. `outcome` is "ok" or the code of a Fault, `fault` its sentence."""
+    session.execute(
+        update(HeardMessage)
+        .where(HeardMessage.id == heard.id)
+        .values(outcome=outcome, answer=answer, fault=fault)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def heard(session: Session, message_id: int) -> HeardMessage:
+    """Refuses: MessageUnknown."""
+    row = session.get(HeardMessage, message_id)
+    if row is None:
+        raise MessageUnknown(message_id=message_id)
+    return row
+
+
+def orphans(session: Session, *, door: str, before: datetime, limit: int = 100) -> Sequence[HeardMessage]:
+    """Messages stored and acknowledged but never worked on (enhanced mode, killed in between), locked for the sweep."""
+    return session.scalars(
+        select(HeardMessage)
+        .where(HeardMessage.door == door, HeardMessage.outcome.is_(None), HeardMessage.heard_at < before)
+        .order_by(HeardMessage.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+
+
+def search_heard(
+    session: Session,
+    *,
+    sender: str | None = None,
+    door: str | None = None,
+    key: str | None = None,
+    only_faults: bool = False,
+    before_id: int | None = None,
+    limit: int = 50,
+) -> Sequence[HeardMessage]:
+    """Newest first, for operations."""
+    wanted = select(HeardMessage).order_by(HeardMessage.id.desc()).limit(limit)
+    if sender:
+        wanted = wanted.where(HeardMessage.sender == sender)
+    if door:
+        wanted = wanted.where(HeardMessage.door == door)
+    if key:
+        wanted = wanted.where(HeardMessage.key.endswith(key))
+    if only_faults:
+        wanted = wanted.where(HeardMessage.outcome != GOOD)
+    if before_id:
+        wanted = wanted.where(HeardMessage.id < before_id)
+    return session.scalars(wanted).all()
+
+
+def _known_key(session: Session, caller: Caller, *, door: str, key: str, message_id: int, content_hash: bytes) -> Heard:
+    own = (HeardKey.sender == caller.id, HeardKey.door == door, HeardKey.key == key)
+    first = session.execute(
+        select(HeardMessage.id, HeardMessage.content_hash, HeardMessage.outcome, HeardMessage.answer)
+        .join(HeardKey, HeardKey.message_id == HeardMessage.id)
+        .where(*own)
+        .with_for_update(of=HeardKey)
+    ).one()
+    if first.content_hash == content_hash and first.outcome == GOOD and first.answer is not None:
+        session.execute(update(HeardMessage).where(HeardMessage.id == message_id).values(alert=f"repeat of {first.id}"))
+        return Heard(message_id, repeat_answer=first.answer)
+    session.execute(update(HeardKey).where(*own).values(message_id=message_id))
+    if first.content_hash == content_hash:
+        return Heard(message_id)
+    alert = f"same key as {first.id}, other content"
+    session.execute(update(HeardMessage).where(HeardMessage.id == message_id).values(alert=alert))
+    return Heard(message_id, conflict=True)

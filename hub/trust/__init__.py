@@ -1,0 +1,94 @@
+"""Callers, scopes, grants, sealing, sign-in and audit: who may see and do what.
+
+callers.py ....... Caller, scopes, NotAllowed
+sealing.py ....... identifiers and raw messages sealed at rest, found by blind index
+credentials.py ... how systems prove themselves: tokens, access keys, MLLP peers
+sessions.py ...... how people prove themselves: one-time codes, passwords, session cookies
+grants.py ........ which organisation may see which person, and admit()
+audit.py ......... one row a call, chained in batches afterwards
+"""
+
+from hub.trust.audit import Audit, AuditSeal, audit, audit_row, chain
+from hub.trust.callers import SCOPES, Caller, NotAllowed, RecordUnknown, require
+from hub.trust.credentials import (
+    Credential,
+    CredentialRefused,
+    Door,
+    bearer,
+    issue_access_key,
+    issue_mllp_peer,
+    issue_token,
+    keyed,
+    mllp_peer,
+    revoke,
+)
+from hub.trust.grants import BreakGlassNeedsReason, Grant, acts_for, admit, break_glass, end_grants, grant
+from hub.trust.sealing import Keyring, Sealed, SealedBytes, SealedJson, blind, install, seal, unseal
+from hub.trust.sessions import (
+    CodeExpired,
+    CodeWrong,
+    OneTimeCode,
+    SignInRefused,
+    Staff,
+    TooManyCodes,
+    WebSession,
+    add_staff,
+    close_session,
+    open_session,
+    send_code,
+    session_caller,
+    staff_sign_in,
+    verify_code,
+)
+
+__all__ = [
+    "SCOPES",
+    "Audit",
+    "AuditSeal",
+    "BreakGlassNeedsReason",
+    "Caller",
+    "CodeExpired",
+    "CodeWrong",
+    "Credential",
+    "CredentialRefused",
+    "Door",
+    "Grant",
+    "Keyring",
+    "NotAllowed",
+    "OneTimeCode",
+    "RecordUnknown",
+    "Sealed",
+    "SealedBytes",
+    "SealedJson",
+    "SignInRefused",
+    "Staff",
+    "TooManyCodes",
+    "WebSession",
+    "acts_for",
+    "add_staff",
+    "admit",
+    "audit",
+    "audit_row",
+    "bearer",
+    "blind",
+    "break_glass",
+    "chain",
+    "close_session",
+    "end_grants",
+    "grant",
+    "install",
+    "issue_access_key",
+    "issue_mllp_peer",
+    "issue_token",
+    "keyed",
+    "mllp_peer",
+    "open_session",
+    "require",
+    "revoke",
+    "seal",
+    "send_code",
+    "session_caller",
+    "staff_sign_in",
+    "unseal",
+    "verify_code",
+]

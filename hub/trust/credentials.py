@@ -1,0 +1,181 @@
+"""How systems prove themselves: bearer tokens, access keys of the national interface, MLLP peers.
+
+A token is stored as its SHA-256 (it has 256 bits of its own, so a slow hash would add nothing); an
+access key is sealed, since the door must compute signatures with it; an MLLP peer is known by its
+address together with MSH-3 and MSH-4.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Index, LargeBinary, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from hub.db import Base, identity
+from hub.faults import Forbidden
+from hub.trust.callers import Caller
+from hub.trust.sealing import Sealed
+
+
+class CredentialRefused(Forbidden):
+    zh = "系统凭据无效或已停用（{what}）。请联系区域平台运维核对。"
+    en = "This credential is not valid or has been revoked ({what}). Ask the hub's operators to check it."
+
+
+class Credential(Base):
+    __tablename__ = "credential"
+    __table_args__ = (
+        UniqueConstraint("kind", "name"),
+        Index("credential_token_key", "token_hash", unique=True),
+        Index("credential_peer_idx", "address", "application", "facility"),
+        CheckConstraint("kind IN ('token', 'access-key', 'mllp-peer')", name="kind_known"),
+    )
+
+    id: Mapped[int] = identity()
+    kind: Mapped[str]
+    name: Mapped[str]
+    organisation_id: Mapped[str]
+    scopes: Mapped[list[str]]
+    token_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    secret: Mapped[str | None] = mapped_column(Sealed)
+    address: Mapped[str | None]
+    application: Mapped[str | None]
+    facility: Mapped[str | None]
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What a door knows of a call before it knows the caller: when, through which door, under which trace."""
+
+    at: datetime
+    name: str
+    trace: str = ""
+
+
+def issue_token(
+    session: Session, *, name: str, organisation_id: str, scopes: frozenset[str], at: datetime, token: str | None = None
+) -> str:
+    """A new bearer token, shown this once. A name that exists already gets its token replaced."""
+    token = token or "och_" + secrets.token_urlsafe(32)
+    _replace(
+        session, kind="token", name=name, organisation_id=organisation_id, scopes=scopes, at=at, token_hash=_hash(token)
+    )
+    return token
+
+
+def issue_access_key(
+    session: Session,
+    *,
+    name: str,
+    organisation_id: str,
+    scopes: frozenset[str],
+    at: datetime,
+    secret: str | None = None,
+) -> str:
+    """The secret of an access key called `name`; kept sealed because signatures are computed with it."""
+    secret = secret or secrets.token_urlsafe(32)
+    _replace(
+        session, kind="access-key", name=name, organisation_id=organisation_id, scopes=scopes, at=at, secret=secret
+    )
+    return secret
+
+
+def issue_mllp_peer(
+    session: Session,
+    *,
+    organisation_id: str,
+    address: str,
+    application: str,
+    facility: str,
+    scopes: frozenset[str],
+    at: datetime,
+) -> None:
+    """Let the system at `address` speak as MSH-3 `application`, MSH-4 `facility`."""
+    name = f"{address}/{application}/{facility}"
+    _replace(
+        session,
+        kind="mllp-peer",
+        name=name,
+        organisation_id=organisation_id,
+        scopes=scopes,
+        at=at,
+        address=address,
+        application=application,
+        facility=facility,
+    )
+
+
+def revoke(session: Session, *, kind: str, name: str, at: datetime) -> None:
+    """From now on this credential is refused. Refuses: CredentialRefused when there is none."""
+    row = session.scalars(select(Credential).where(Credential.kind == kind, Credential.name == name)).first()
+    if row is None:
+        raise CredentialRefused(what=name)
+    row.revoked_at = at
+
+
+def bearer(session: Session, token: str, door: Door) -> Caller:
+    """The caller behind a bearer token. Refuses: CredentialRefused."""
+    return _caller(session, Credential.token_hash == _hash(token), what="Bearer", door=door)[0]
+
+
+def keyed(session: Session, access_key: str, door: Door) -> tuple[Caller, str]:
+    """The caller behind an access key, and the secret to check the signature with. Refuses: CredentialRefused."""
+    known = (Credential.kind == "access-key") & (Credential.name == access_key)
+    caller, row = _caller(session, known, what=access_key, door=door)
+    assert row.secret is not None
+    return caller, row.secret
+
+
+def mllp_peer(session: Session, *, address: str, application: str, facility: str, door: Door) -> Caller:
+    """The caller at an address speaking as MSH-3, MSH-4. Refuses: CredentialRefused."""
+    known = (
+        (Credential.kind == "mllp-peer")
+        & (Credential.address == address)
+        & (Credential.application == application)
+        & (Credential.facility == facility)
+    )
+    return _caller(session, known, what=f"{address} MSH-3={application} MSH-4={facility}", door=door)[0]
+
+
+def _caller(session: Session, known, *, what: str, door: Door) -> tuple[Caller, Credential]:  # type: ignore[no-untyped-def]
+    row = session.scalars(select(Credential).where(known)).first()
+    if row is None or row.revoked_at is not None:
+        raise CredentialRefused(what=what)
+    caller = Caller(
+        kind="system",
+        id=row.name,
+        at=door.at,
+        organisation_id=row.organisation_id,
+        scopes=frozenset(row.scopes),
+        trace=door.trace,
+        door=door.name,
+    )
+    return caller, row
+
+
+def _replace(
+    session: Session,
+    *,
+    kind: str,
+    name: str,
+    organisation_id: str,
+    scopes: frozenset[str],
+    at: datetime,
+    **proof: object,
+) -> None:
+    row = session.scalars(select(Credential).where(Credential.kind == kind, Credential.name == name)).first()
+    if row is None:
+        row = Credential(kind=kind, name=name, created_at=at)
+        session.add(row)
+    row.organisation_id, row.scopes, row.revoked_at = organisation_id, sorted(scopes), None
+    for field, value in proof.items():
+        setattr(row, field, value)
+    session.flush()
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
