@@ -1,0 +1,91 @@
+"""Visits, results and documents of a person, from every hospital, under one card.
+
+visits.py ....... Visit: a stay or an attendance, in the words of a FHIR Encounter
+reports.py ...... Report and Observation: results; a resend is one report, a correction a new version
+documents.py .... Document and Signature: letters, care plans, opinions; signed and countersigned
+
+Rows belong to the hospital that wrote them; everybody else passes `trust.admit` first, and who may
+not pass gets the answer for a row that is not there.
+"""
+
+from hub.records.access import NotYourRecord
+from hub.records.documents import (
+    Document,
+    DocumentUnknown,
+    Signature,
+    SignedByAnother,
+    document,
+    documents,
+    is_intact,
+    sign,
+    signatures,
+    write_document,
+)
+from hub.records.notices import tell
+from hub.records.reports import (
+    Author,
+    Observation,
+    ObservationFacts,
+    Order,
+    Report,
+    ReportUnknown,
+    observations,
+    publish,
+    report,
+    reports,
+    snapshot,
+)
+from hub.records.visits import (
+    VISIT,
+    Diagnosis,
+    Visit,
+    VisitCancelled,
+    VisitNumberTaken,
+    VisitUnknown,
+    amend_visit,
+    cancel_visit,
+    close_visit,
+    open_visit,
+    reopen_visit,
+    visit,
+    visits,
+)
+
+__all__ = [
+    "VISIT",
+    "Author",
+    "Diagnosis",
+    "Document",
+    "DocumentUnknown",
+    "NotYourRecord",
+    "Observation",
+    "ObservationFacts",
+    "Order",
+    "Report",
+    "ReportUnknown",
+    "Signature",
+    "SignedByAnother",
+    "Visit",
+    "VisitCancelled",
+    "VisitNumberTaken",
+    "VisitUnknown",
+    "amend_visit",
+    "cancel_visit",
+    "close_visit",
+    "document",
+    "documents",
+    "is_intact",
+    "observations",
+    "open_visit",
+    "publish",
+    "reopen_visit",
+    "report",
+    "reports",
+    "sign",
+    "signatures",
+    "snapshot",
+    "tell",
+    "visit",
+    "visits",
+    "write_document",
+]

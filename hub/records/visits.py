@@ -1,0 +1,239 @@
+"""A visit: a stay or an attendance at one hospital, known by the hospital and its own number.
+
+The grant that lets a hospital see its patient's records from elsewhere is written by the admission
+and ended by the discharge.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypedDict
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from hub import people, trust
+from hub.db import Base, identity
+from hub.faults import Conflict, Invalid, Unknown
+from hub.lifecycle import Lifecycle
+from hub.records.access import readable, require_own
+from hub.trust import Caller
+
+# Letters are written and late results arrive in the weeks after a discharge; a month covers the
+# two weeks in which a discharge summary is due, and then access ends by itself.
+AFTER_VISIT = timedelta(days=30)
+
+# FHIR R4 Encounter.status; "re-open" is what ADT^A13 (cancel discharge) asks for.
+VISIT = Lifecycle(
+    "visit",
+    start="in-progress",
+    moves={
+        ("in-progress", "finish"): "finished",
+        ("in-progress", "cancel"): "cancelled",
+        ("finished", "re-open"): "in-progress",
+    },
+)
+
+
+class VisitUnknown(Unknown):
+    zh = "查不到就诊记录（{visit}）。请核对住院号或门诊号。"
+    en = "No such visit ({visit}). Check the visit number."
+
+
+class VisitNumberTaken(Conflict):
+    zh = "就诊号 {number} 已经用在另一位病人身上。请核对就诊号和病人。"
+    en = "Visit number {number} already belongs to another patient. Check the number and the patient."
+
+
+class VisitCancelled(Conflict):
+    zh = "就诊号 {number} 已取消，不能再用。请用新的就诊号办理。"
+    en = "Visit number {number} was cancelled and cannot be used again. Register under a new number."
+
+
+class Diagnosis(TypedDict):
+    """A diagnosis as it is written down: the code of GB/T 14396 (ICD-10, national clinical edition) and its name."""
+
+    code: str
+    name: str
+
+
+class Visit(Base):
+    __tablename__ = "visit"
+    __table_args__ = (
+        UniqueConstraint("organisation_id", "number"),
+        Index(None, "person_id", "begun_at"),
+        VISIT.check(),
+        CheckConstraint("care IN ('inpatient', 'outpatient', 'emergency')", name="care_known"),
+        CheckConstraint("(state = 'finished') = (ended_at IS NOT NULL)", name="ended_when_finished"),
+        CheckConstraint("ended_at >= begun_at", name="ends_after_it_begins"),
+    )
+
+    id: Mapped[int] = identity()
+    organisation_id: Mapped[str]
+    number: Mapped[str]
+    person_id: Mapped[int]
+    care: Mapped[str]
+    department_id: Mapped[str | None]
+    practitioner_id: Mapped[str | None]
+    diagnoses: Mapped[list[Any]]
+    begun_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    state: Mapped[str] = mapped_column(default=VISIT.start)
+
+
+def open_visit(
+    session: Session,
+    caller: Caller,
+    *,
+    organisation_id: str,
+    number: str,
+    person_id: int,
+    care: str,
+    begun_at: datetime,
+    department_id: str | None = None,
+    practitioner_id: str | None = None,
+    diagnoses: Sequence[Diagnosis] = (),
+) -> Visit:
+    """A new visit, or the one that stands under this number: a hospital may say it twice.
+
+    From now on the hospital sees the person's records. Refuses: NotAllowed, NotYourRecord,
+    VisitNumberTaken, VisitCancelled.
+    """
+    trust.require(caller, "records.write")
+    require_own(caller, organisation_id)
+    made = _insert(
+        session,
+        organisation_id=organisation_id,
+        number=number,
+        person_id=person_id,
+        care=care,
+        department_id=department_id,
+        practitioner_id=practitioner_id,
+        diagnoses=list(diagnoses),
+        begun_at=begun_at,
+    )
+    row = visit(session, organisation_id, number)
+    if made:
+        _let_see(session, caller, row, since=begun_at)
+        return row
+    if row.person_id not in people.cluster(session, person_id):
+        raise VisitNumberTaken(number=number)
+    if row.state == "cancelled":
+        raise VisitCancelled(number=number)
+    return row
+
+
+def amend_visit(
+    session: Session,
+    caller: Caller,
+    *,
+    visit_id: int,
+    department_id: str | None = None,
+    practitioner_id: str | None = None,
+    diagnoses: Sequence[Diagnosis] | None = None,
+) -> Visit:
+    """What changed during a visit (ADT^A02, A08); what is not given stays. Refuses: NotAllowed, VisitUnknown."""
+    row = _locked(session, caller, visit_id)
+    row.department_id = department_id or row.department_id
+    row.practitioner_id = practitioner_id or row.practitioner_id
+    if diagnoses is not None:
+        row.diagnoses = list(diagnoses)
+    return row
+
+
+def close_visit(
+    session: Session,
+    caller: Caller,
+    *,
+    visit_id: int,
+    ended_at: datetime,
+    diagnoses: Sequence[Diagnosis] | None = None,
+) -> Visit:
+    """Discharge; said twice with the same time it changes nothing.
+
+    Refuses: NotAllowed, VisitUnknown, Invalid, IllegalMove.
+    """
+    row = _locked(session, caller, visit_id)
+    if row.state == "finished" and row.ended_at == ended_at:
+        return row
+    if ended_at < row.begun_at:
+        raise Invalid(element="ended_at", found=ended_at.isoformat(), allowed=f"≥ {row.begun_at.isoformat()}")
+    VISIT.move(row, "finish")
+    row.ended_at = ended_at
+    if diagnoses is not None:
+        row.diagnoses = list(diagnoses)
+    trust.end_grants(session, caller, source=_source(row), until=ended_at + AFTER_VISIT)
+    session.flush()
+    return row
+
+
+def cancel_visit(session: Session, caller: Caller, *, visit_id: int) -> Visit:
+    """The admission was a mistake (ADT^A11). Refuses: NotAllowed, VisitUnknown, IllegalMove."""
+    row = _locked(session, caller, visit_id)
+    if row.state != "cancelled":
+        VISIT.move(row, "cancel")
+        trust.end_grants(session, caller, source=_source(row), until=caller.at)
+        session.flush()
+    return row
+
+
+def reopen_visit(session: Session, caller: Caller, *, visit_id: int) -> Visit:
+    """The discharge was a mistake (ADT^A13). Refuses: NotAllowed, VisitUnknown, IllegalMove."""
+    row = _locked(session, caller, visit_id)
+    VISIT.move(row, "re-open")
+    row.ended_at = None
+    trust.end_grants(session, caller, source=_source(row), until=caller.at)
+    _let_see(session, caller, row, since=caller.at)
+    return row
+
+
+def visit(session: Session, organisation_id: str, number: str) -> Visit:
+    """The visit that a hospital knows under its own number. Refuses: VisitUnknown."""
+    row = session.scalars(
+        select(Visit).where(Visit.organisation_id == organisation_id, Visit.number == number)
+    ).one_or_none()
+    if row is None:
+        raise VisitUnknown(visit=number)
+    return row
+
+
+def visits(session: Session, caller: Caller, *, person_id: int) -> Sequence[Visit]:
+    """All visits of one human, newest first: those of the caller's own hospital, or all with a grant.
+
+    Refuses: NotAllowed, RecordUnknown.
+    """
+    trust.require(caller, "records.read")
+    persons = people.cluster(session, person_id)
+    wanted = select(Visit).where(Visit.person_id.in_(persons), Visit.state != "cancelled")
+    rows = session.scalars(wanted.order_by(Visit.begun_at.desc(), Visit.id.desc())).all()
+    return readable(session, caller, persons, "visit", rows)
+
+
+def _insert(session: Session, **facts: Any) -> bool:
+    """Two copies of an admission may arrive at once; the key (hospital, number) decides."""
+    statement = insert(Visit).values(state=VISIT.start, **facts).on_conflict_do_nothing()
+    return session.scalars(statement.returning(Visit.id)).one_or_none() is not None
+
+
+def _locked(session: Session, caller: Caller, visit_id: int) -> Visit:
+    trust.require(caller, "records.write")
+    row = session.get(Visit, visit_id, with_for_update=True, populate_existing=True)
+    if row is None or (caller.kind != "job" and caller.organisation_id != row.organisation_id):
+        raise VisitUnknown(visit=visit_id)
+    return row
+
+
+def _let_see(session: Session, caller: Caller, row: Visit, *, since: datetime) -> None:
+    trust.grant(
+        session,
+        caller,
+        person_id=row.person_id,
+        organisation_id=row.organisation_id,
+        basis="visit",
+        source=_source(row),
+        since=since,
+    )
+
+
+def _source(row: Visit) -> str:
+    return f"visit/{row.id}"
