@@ -35,6 +35,7 @@ def grant_rights(connection: Connection) -> None:
     connection.execute(text(_REFUSE_CHANGE))
     connection.execute(text(f"GRANT USAGE ON SCHEMA public TO {APP_ROLE}"))
     connection.execute(text(f"GRANT SELECT ON alembic_version TO {APP_ROLE}"))
+    connection.execute(text(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {APP_ROLE}"))
     history = set(append_only_tables())
     for table in sorted(Base.metadata.tables):
         connection.execute(text(f'REVOKE ALL ON "{table}" FROM {APP_ROLE}'))
