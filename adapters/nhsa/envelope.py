@@ -1,0 +1,115 @@
+"""The envelope: what every request carries besides its input, and the form of every reply."""
+
+import hashlib
+import itertools
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from adapters.nhsa.region import Region, names
+from adapters.nhsa.tables import Row, transaction
+from hub.faults import Conflict, Fault, Forbidden, Invalid, Missing, Refused
+from hub.units import CHINA
+
+LONGEST_MESSAGE = 200
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_serial = itertools.count(secrets.randbelow(10**10))
+
+
+class NotOffered(Refused):
+    zh = "本地区（{region}）未开通交易 {infno} {name}。"
+    en = "Transaction {infno} ({name}) is not offered by this region ({region})."
+
+
+class ForeignInstitution(Forbidden):
+    zh = "报文的定点医药机构编号 {found} 与本凭据所属机构 {owner} 不一致。"
+    en = "The envelope names institution {found}, the credential belongs to {owner}."
+
+
+class MessageIdReused(Conflict):
+    zh = "发送方报文ID {msgid} 已用于另一内容的报文。请换用新的报文ID。"
+    en = "Message id {msgid} was used for a message with other content. Use a new one."
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request whose envelope has been checked; `input` is still as it came."""
+
+    infno: str
+    msgid: str
+    head: Row
+    input: Any
+    content_hash: bytes
+    heard_at: datetime
+
+
+def decode(body: bytes) -> dict[str, Any]:
+    """The JSON object of a body, every number exact. Refuses: Invalid."""
+    try:
+        found = _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError, ValueError):
+        shown = body[:40].decode("utf-8", "replace")
+        raise Invalid(element="报文", found=shown, allowed="UTF-8 编码的 JSON 对象") from None
+    if type(found) is not dict:
+        raise Invalid(element="报文", found=str(found)[:40], allowed="UTF-8 编码的 JSON 对象")
+    return found
+
+
+def open_envelope(
+    found: dict[str, Any], *, asked: str, organisation_id: str | None, spoken: Region, at: datetime
+) -> Request:
+    """Check the envelope of a request that came for transaction `asked` from a known institution.
+
+    Refuses: Missing, Invalid, NotOffered, ForeignInstitution.
+    """
+    head = transaction("envelope", spoken).incoming["request"].read_row(found, "")
+    infno, msgid = head["infno"], head["msgid"]
+    if infno != asked:
+        raise Invalid(element="infno", found=infno, allowed=f"与请求头 _api_name 相同（{asked}）")
+    if infno not in spoken.served:
+        raise NotOffered(infno=infno, name=names().get(infno, "未知交易"), region=spoken.name)
+    if head["fixmedins_code"] != organisation_id:
+        raise ForeignInstitution(found=head["fixmedins_code"], owner=organisation_id)
+    if len(msgid) != 30 or not msgid.isascii() or not msgid.startswith(head["fixmedins_code"]):
+        allowed = "30 位：机构编号 12 位 + 时间 14 位 + 顺序号 4 位"
+        raise Invalid(element="msgid", found=msgid, allowed=allowed)
+    if "input" not in found:
+        raise Missing(element="input", allowed="交易的输入节点。")
+    return Request(infno, msgid, head, found["input"], content_hash(infno, found["input"]), at)
+
+
+def content_hash(infno: str, input_: Any) -> bytes:
+    """What makes two messages the same message: the transaction and its input, nothing of the envelope."""
+    return hashlib.sha256(infno.encode() + msgspec.json.encode(input_, order="deterministic")).digest()
+
+
+def accepted(output: dict[str, Any], *, spoken: Region, heard_at: datetime) -> bytes:
+    """infcode 0."""
+    return _reply(0, "", output, spoken=spoken, heard_at=heard_at)
+
+
+def refused(fault: Fault, *, spoken: Region, heard_at: datetime) -> bytes:
+    """infcode -1 and the sentence; the interface knows no finer code."""
+    return _reply(-1, fault.sentence("zh"), {}, spoken=spoken, heard_at=heard_at)
+
+
+def _reply(infcode: int, message: str, output: dict[str, Any], *, spoken: Region, heard_at: datetime) -> bytes:
+    now = datetime.now(UTC)
+    reply = {
+        "infcode": infcode,
+        "inf_refmsgid": f"{spoken.area}{heard_at.astimezone(CHINA):%Y%m%d%H%M%S}{next(_serial) % 10**10:010d}",
+        "refmsg_time": _milliseconds(heard_at),
+        "respond_time": _milliseconds(now),
+        "err_msg": message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…",
+        "output": output,
+    }
+    return msgspec.json.encode(reply)
+
+
+def _milliseconds(at: datetime) -> str:
+    local = at.astimezone(CHINA)
+    return f"{local:%Y%m%d%H%M%S}{local.microsecond // 1000:03d}"
