@@ -1,0 +1,219 @@
+"""What happens to an appointment after it is made: it moves, is given up, is kept or is missed.
+
+Who may: the citizen (or family), the hospital it is with, and the institution that booked it. Only
+the hospital says who came.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+from sqlalchemy import select, text, update
+from sqlalchemy.orm import Session
+
+from hub import people, trust
+from hub.booking.book import SEEN_AFTER, Wish, lock_cards, refusal, slot_facts, standing_of, sweep
+from hub.booking.calendar import Offer, offers
+from hub.booking.faults import AppointmentStarted, OtherDepartment, SlotTaken, SlotUnknown
+from hub.booking.limits import limits_in_force
+from hub.booking.tables import APPOINTMENT, Appointment, Slot
+from hub.booking.telling import spoken, tell_many
+from hub.trust import Caller, RecordUnknown
+from hub.units import bounds_of, day_of
+
+
+def appointment(session: Session, caller: Caller, appointment_id: int) -> Appointment:
+    """One appointment. Refuses: NotAllowed, RecordUnknown (also when this caller may not know of it)."""
+    trust.require(caller, "booking.read")
+    row = session.get(Appointment, appointment_id)
+    if row is None:
+        raise RecordUnknown(noun="appointment")
+    if not _concerned(session, caller, row):
+        ids = people.cluster(session, row.person_id)
+        trust.admit(session, caller, ids, "appointment", owner=row.organisation_id)
+    return row
+
+
+def appointments_of(
+    session: Session, caller: Caller, *, person_id: int, states: Sequence[str] = APPOINTMENT.states, limit: int = 100
+) -> Sequence[Appointment]:
+    """What a human has booked, last first; a hospital sees its own, and all once it may see the person.
+
+    Refuses: NotAllowed, RecordUnknown.
+    """
+    trust.require(caller, "booking.read")
+    ids = people.cluster(session, person_id)
+    wanted = select(Appointment).where(Appointment.person_id.in_(ids), Appointment.state.in_(states))
+    try:
+        trust.admit(session, caller, ids, "appointment")
+    except RecordUnknown:
+        if caller.organisation_id is None:
+            raise
+        wanted = wanted.where(_ours(caller.organisation_id))
+    return session.scalars(wanted.order_by(Appointment.start_at.desc()).limit(limit)).all()
+
+
+def day_list(
+    session: Session, caller: Caller, *, day: date, department_id: str | None = None, limit: int = 1000
+) -> Sequence[Appointment]:
+    """The appointments of the caller's own hospital on a day, first the earliest. Refuses: NotAllowed."""
+    trust.require(caller, "booking.read")
+    begin, end = bounds_of(day)
+    wanted = select(Appointment).where(
+        Appointment.organisation_id == caller.organisation_id, Appointment.start_at >= begin, Appointment.start_at < end
+    )
+    if department_id is not None:
+        wanted = wanted.where(Appointment.department_id == department_id)
+    return session.scalars(wanted.order_by(Appointment.start_at, Appointment.queue_number).limit(limit)).all()
+
+
+def reschedule(session: Session, caller: Caller, *, appointment_id: int, slot_id: int) -> Appointment:
+    """Move an appointment to another slot of its department; it keeps its id, and gets a new queue number.
+
+    Both slots are locked in id order; when the new place is refused, nothing has changed.
+    Refuses: RecordUnknown, IllegalMove, AppointmentStarted, SlotUnknown, OtherDepartment, and what `book` refuses.
+    """
+    row = _changeable(session, caller, appointment_id)
+    APPOINTMENT.after(row.state, "reschedule")
+    _not_started(row, caller, verb="改约", verb_en="rescheduling")
+    if slot_id == row.slot_id:
+        return row
+    new = offers(session, [slot_id], at=caller.at).get(slot_id)
+    if new is None:
+        raise SlotUnknown(slot_id=slot_id)
+    _check_move(session, caller, row, new)
+    sweep(session, [slot_id], caller)
+    number = session.execute(_MOVE, {"old": row.slot_id, "new": slot_id}).scalar()
+    if number is None:
+        raise SlotTaken(**slot_facts(new))
+    APPOINTMENT.move(row, "reschedule")
+    row.slot_id, row.start_at, row.end_at, row.queue_number = slot_id, new.start_at, new.end_at, number
+    row.practitioner_id, row.service_id = new.practitioner_id, new.service_id
+    _changed(session, caller, row)
+    source = f"appointment/{row.id}"
+    trust.end_grants(session, caller, source=source, until=caller.at)
+    trust.grant(
+        session,
+        caller,
+        person_id=row.person_id,
+        organisation_id=row.organisation_id,
+        basis="appointment",
+        source=source,
+        since=caller.at,
+        until=row.end_at + SEEN_AFTER,
+    )
+    tell_many(session, "appointment.rescheduled", [(caller, row, new)])
+    return row
+
+
+def cancel(session: Session, caller: Caller, *, appointment_id: int, reason: str) -> Appointment:
+    """Give the place back; it is free at once. A citizen may until the visit begins, a hospital also later.
+
+    Refuses: RecordUnknown, IllegalMove, AppointmentStarted.
+    """
+    row = _changeable(session, caller, appointment_id)
+    APPOINTMENT.after(row.state, "cancel")
+    if caller.kind == "citizen":
+        _not_started(row, caller, verb="取消", verb_en="cancelling")
+    row.cancel_reason = reason.strip() or "未说明"
+    APPOINTMENT.move(row, "cancel")
+    _changed(session, caller, row)
+    back = update(Slot).where(Slot.id == row.slot_id).values(taken=Slot.taken - 1)
+    session.execute(back.execution_options(synchronize_session=False))
+    trust.end_grants(session, caller, source=f"appointment/{row.id}", until=caller.at)
+    tell_many(session, "appointment.cancelled", [(caller, row, _offer_of(session, caller, row))])
+    return row
+
+
+def arrive(session: Session, caller: Caller, *, appointment_id: int) -> Appointment:
+    """The patient has checked in. Refuses: RecordUnknown, IllegalMove."""
+    return _at_the_hospital(session, caller, appointment_id, "arrive")
+
+
+def fulfil(session: Session, caller: Caller, *, appointment_id: int) -> Appointment:
+    """The visit has taken place. Refuses: RecordUnknown, IllegalMove."""
+    return _at_the_hospital(session, caller, appointment_id, "fulfil")
+
+
+def noshow(session: Session, caller: Caller, *, appointment_id: int) -> Appointment:
+    """The patient did not come; the place is not given back. Refuses: RecordUnknown, IllegalMove."""
+    row = _at_the_hospital(session, caller, appointment_id, "noshow")
+    tell_many(session, "appointment.noshow", [(caller, row, _offer_of(session, caller, row))])
+    return row
+
+
+def _at_the_hospital(session: Session, caller: Caller, appointment_id: int, event: str) -> Appointment:
+    row = _changeable(session, caller, appointment_id)
+    if caller.kind != "job" and caller.organisation_id != row.organisation_id:
+        raise RecordUnknown(noun="appointment")
+    APPOINTMENT.move(row, event)
+    _changed(session, caller, row)
+    return row
+
+
+def _changeable(session: Session, caller: Caller, appointment_id: int) -> Appointment:
+    """The row, locked, for one who may change it. The card is locked first, as in booking."""
+    trust.require(caller, "booking.write")
+    person_id = session.scalar(select(Appointment.person_id).where(Appointment.id == appointment_id))
+    if person_id is None:
+        raise RecordUnknown(noun="appointment")
+    lock_cards(session, [people.cluster(session, person_id)])
+    row = session.get_one(Appointment, appointment_id, with_for_update=True, populate_existing=True)
+    if not _concerned(session, caller, row):
+        raise RecordUnknown(noun="appointment")
+    return row
+
+
+def _concerned(session: Session, caller: Caller, row: Appointment) -> bool:
+    if caller.kind == "job":
+        return True
+    if caller.kind == "citizen":
+        return people.may_act_for(session, caller, row.person_id)
+    return caller.organisation_id in (row.organisation_id, row.booked_by_organisation)
+
+
+def _ours(organisation_id: str):  # type: ignore[no-untyped-def]
+    return (Appointment.organisation_id == organisation_id) | (Appointment.booked_by_organisation == organisation_id)
+
+
+def _not_started(row: Appointment, caller: Caller, *, verb: str, verb_en: str) -> None:
+    if row.start_at <= caller.at:
+        start, start_en = spoken(row.start_at)
+        raise AppointmentStarted(appointment_id=row.id, start=start, start_en=start_en, verb=verb, verb_en=verb_en)
+
+
+def _check_move(session: Session, caller: Caller, row: Appointment, new: Offer) -> None:
+    old = _offer_of(session, caller, row)
+    if new.department_id != row.department_id:
+        raise OtherDepartment(department=old.department_name, department_en=old.department_name_en)
+    ids = people.cluster(session, row.person_id)
+    others = [other for other in standing_of(session, ids, around=[new]) if other.id != row.id]
+    rules = limits_in_force(session, {day_of(new.start_at)})
+    wish = Wish(caller, new.slot_id, row.person_id, row.channel, row.reason, row.referral_id)
+    fault = refusal(new, others, rules, wish)
+    if fault is not None:
+        raise fault
+
+
+def _offer_of(session: Session, caller: Caller, row: Appointment) -> Offer:
+    return offers(session, [row.slot_id], at=caller.at)[row.slot_id]
+
+
+def _changed(session: Session, caller: Caller, row: Appointment) -> None:
+    row.changed_at, row.version = caller.at, row.version + 1
+    session.flush()
+
+
+# Both rows are locked in id order; the new one moves only if it has room, the old one only if the new one moved.
+_MOVE = text("""
+WITH locked AS MATERIALIZED (
+    SELECT id, issued, state, capacity - taken - held AS room FROM slot
+    WHERE id IN (:old, :new) ORDER BY id FOR NO KEY UPDATE
+), target AS (
+    SELECT issued + 1 AS number FROM locked WHERE id = :new AND room > 0 AND state = 'free'
+), moved AS (
+    UPDATE slot SET taken = taken + CASE slot.id WHEN :new THEN 1 ELSE -1 END,
+                    issued = issued + CASE slot.id WHEN :new THEN 1 ELSE 0 END
+    WHERE slot.id IN (:old, :new) AND EXISTS (SELECT FROM target)
+)
+SELECT number FROM target
+""")

@@ -1,0 +1,121 @@
+"""How often one card may book: dated rules, counted over what the card has already booked.
+
+The defaults follow the published rules of the Beijing platform: one booking per department and
+day, two a day, three in seven days, five in three months. A region sets its own. Numbers kept for
+referrals are not counted: a doctor decided there, not the wish to have many.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sqlalchemy import or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from hub import trust
+from hub.booking.calendar import Offer
+from hub.booking.faults import LimitReached
+from hub.booking.tables import Appointment, Limit
+from hub.trust import Caller
+from hub.units import day_of
+
+COUNTED = ("booked", "arrived", "fulfilled", "noshow")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`most` bookings within any `days` days, counted per department, organisation or region."""
+
+    code: str
+    name: str
+    name_en: str
+    scope: str
+    days: int
+    most: int
+
+
+DEFAULT_RULES = (
+    Rule("department-day", "同一科室每日一号", "one per department and day", "department", 1, 1),
+    Rule("region-day", "每日两号", "two a day", "region", 1, 2),
+    Rule("region-7-days", "七日三号", "three in seven days", "region", 7, 3),
+    Rule("region-3-months", "三个月五号", "five in three months", "region", 90, 5),
+)
+
+
+def set_limits(
+    session: Session, caller: Caller, rules: Iterable[Rule], *, since: date, organisation_id: str | None = None
+) -> None:
+    """Put rules in force from a day on, for the region or one organisation. The same rule twice is one rule."""
+    trust.require(caller, "operations")
+    rows = [
+        {
+            "code": r.code,
+            "name": r.name,
+            "name_en": r.name_en,
+            "organisation_id": organisation_id,
+            "scope": r.scope,
+            "days": r.days,
+            "most": r.most,
+            "since": since,
+        }
+        for r in rules
+    ]
+    if rows:
+        session.execute(insert(Limit).values(rows).on_conflict_do_nothing())
+
+
+def limits_in_force(session: Session, days: Collection[date]) -> Sequence[Limit]:
+    """The rules that hold on any of these days; which day each holds on, `judge` looks at."""
+    return session.scalars(
+        select(Limit)
+        .where(Limit.since <= max(days), or_(Limit.until.is_(None), Limit.until >= min(days)))
+        .order_by(Limit.days, Limit.id)
+    ).all()
+
+
+def judge(wanted: Offer, standing: Iterable[Appointment], rules: Iterable[Limit]) -> LimitReached | None:
+    """The first rule that one more booking would break, given what the card has already booked."""
+    if wanted.pool == "referral":
+        return None
+    day = day_of(wanted.start_at)
+    counted = [row for row in standing if row.state in COUNTED and row.referral_id is None]
+    for rule in rules:
+        if not _holds(rule, wanted, day):
+            continue
+        days = sorted(day_of(row.start_at) for row in counted if _same(rule.scope, row, wanted))
+        window = _fullest(days, day, rule.days)
+        if len(window) >= rule.most:
+            return LimitReached(
+                rule=rule.name,
+                rule_en=rule.name_en,
+                days=rule.days,
+                most=rule.most,
+                count=len(window),
+                free_from=_free_from(days, day, rule).isoformat(),
+            )
+    return None
+
+
+def _holds(rule: Limit, wanted: Offer, day: date) -> bool:
+    dated = rule.since <= day and (rule.until is None or day <= rule.until)
+    return dated and rule.organisation_id in (None, wanted.organisation_id)
+
+
+def _same(scope: str, row: Appointment, wanted: Offer) -> bool:
+    if scope == "department":
+        return row.department_id == wanted.department_id
+    return scope == "region" or row.organisation_id == wanted.organisation_id
+
+
+def _fullest(days: Sequence[date], day: date, length: int) -> list[date]:
+    """Of all windows of `length` days that contain `day`, the bookings in the fullest one."""
+    starts = sorted({day} | {d for d in days if day - timedelta(days=length) < d <= day})
+    return max(([d for d in days if start <= d < start + timedelta(days=length)] for start in starts), key=len)
+
+
+def _free_from(days: Sequence[date], day: date, rule: Limit) -> date:
+    """The next day on which one more booking would break this rule no longer."""
+    while len(_fullest(days, day, rule.days)) >= rule.most:
+        day += timedelta(days=1)
+    return day
