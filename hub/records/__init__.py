@@ -8,7 +8,7 @@ Rows belong to the hospital that wrote them; everybody else passes `trust.admit`
 not pass gets the answer for a row that is not there.
 """
 
-from hub.records.access import NotYourRecord
+from hub.records.access import NotYourRecord, require_own
 from hub.records.documents import (
     Document,
     DocumentUnknown,
@@ -36,6 +36,7 @@ from hub.records.reports import (
     snapshot,
 )
 from hub.records.visits import (
+    AFTER_VISIT,
     VISIT,
     Diagnosis,
     Visit,
@@ -52,6 +53,7 @@ from hub.records.visits import (
 )
 
 __all__ = [
+    "AFTER_VISIT",
     "VISIT",
     "Author",
     "Diagnosis",
@@ -81,6 +83,7 @@ __all__ = [
     "reopen_visit",
     "report",
     "reports",
+    "require_own",
     "sign",
     "signatures",
     "snapshot",

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, TypedDict
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, func, or_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hub import directory, people, trust
@@ -223,7 +223,7 @@ def _versions(session: Session, facts: dict[str, Any]) -> tuple[Report | None, i
 def _standing(session: Session, persons: Sequence[int]) -> Sequence[Report]:
     """Of each report the version issued last; one that arrives late does not displace a later correction."""
     key = (Report.organisation_id, Report.filler_number)
-    newest = select(Report.id).distinct(*key).where(Report.person_id.in_(persons))
+    newest = select(Report.id).ext(distinct_on(*key)).where(Report.person_id.in_(persons))
     newest = newest.order_by(*key, Report.issued_at.desc(), Report.version.desc())
     rows = select(Report).where(Report.id.in_(newest.subquery().select()))
     return session.scalars(rows.order_by(Report.issued_at.desc(), Report.id.desc())).all()
