@@ -1,0 +1,274 @@
+"""What is done to a referral, from the first word to the letter that closes it.
+
+Every verb: lock the row, ask `require_action`, move, write the history, tell the others. What a
+referral carries in other rooms (the place, the filing, the visit) is joined to it by `journeys`.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from hub import people, records, trust
+from hub.faults import Conflict, Missing
+from hub.referrals.actions import require_action
+from hub.referrals.facts import Letter, ReferralFacts, checked_direction, content_hash
+from hub.referrals.messages import announce
+from hub.referrals.reading import by_number
+from hub.referrals.rows import facts_of, followers, insert_draft, let_see, locked, move, source
+from hub.referrals.tables import REFERRAL, Referral
+from hub.trust import Caller
+
+# Duty desks escalate what nobody has confirmed in two hours; a routine letter has a working day.
+ANSWER_WITHIN = {"urgent": timedelta(hours=2), "routine": timedelta(hours=24)}
+
+# As long as a referral letter is honoured in the region; the sender may state another end.
+VALIDITY = timedelta(days=30)
+
+# Both sides still write and read the closing papers: the follow-up visit after a discharge falls in
+# the second to fourth week. Then access ends by itself.
+AFTER_COMPLETION = timedelta(days=30)
+
+
+class PlacerNumberTaken(Conflict):
+    zh = "转诊单号 {placer_number} 已用于另一份内容不同的转诊（编号 {referral_id}）。请核对，或换一个单号。"
+    en = "Number {placer_number} already belongs to a referral with other content ({referral_id}). Check it."
+
+
+def draft(session: Session, caller: Caller, *, facts: ReferralFacts) -> Referral:
+    """A referral that nobody has been told of yet, or the one that stands under the sender's number.
+
+    Refuses: NotAllowed, NotYourRecord, PersonUnknown, PlacerNumberTaken, ReferralUnknown, and all that
+    `checked_direction` refuses.
+    """
+    trust.require(caller, "referral.write")
+    records.require_own(caller, facts.sender_id)
+    people.person(session, facts.person_id)
+    direction = checked_direction(session, facts)
+    first_id = locked(session, facts.previous_id).chain_id if facts.previous_id is not None else None
+    said = content_hash(facts)
+    row = insert_draft(
+        session,
+        caller,
+        facts,
+        direction=direction,
+        first_id=first_id,
+        content_hash=said,
+        valid_until=facts.valid_until or caller.at + VALIDITY,
+    )
+    if row is not None:
+        return row
+    row = by_number(session, sender_id=facts.sender_id, placer_number=facts.placer_number or "")
+    if row.content_hash != said:
+        raise PlacerNumberTaken(placer_number=facts.placer_number, referral_id=row.id)
+    return row
+
+
+def send(session: Session, caller: Caller, *, referral_id: int) -> Referral:
+    """The receiver is told; for an urgent patient it may read the records at once.
+
+    Refuses: ReferralUnknown, NotAllowed, NotYourMove, IllegalMove.
+    """
+    row = _act(session, caller, referral_id, "send")
+    row.sent_at, row.answer_due_at = caller.at, caller.at + ANSWER_WITHIN[row.priority]
+    session.flush()
+    if row.priority == "urgent":
+        let_see(session, caller, row, row.receiver_id)
+    announce(session, caller, row, "send")
+    return row
+
+
+def discard(session: Session, caller: Caller, *, referral_id: int) -> Referral:
+    """A draft that will not be sent. Refuses: ReferralUnknown, NotAllowed, NotYourMove, IllegalMove."""
+    return _act(session, caller, referral_id, "discard")
+
+
+def receive(session: Session, caller: Caller, *, referral_id: int) -> Referral:
+    """The receiver has read it and is deciding. Refuses: as `send`."""
+    return _told(session, caller, _act(session, caller, referral_id, "receive"), "receive")
+
+
+def accept(session: Session, caller: Caller, *, referral_id: int, note: str = "") -> Referral:
+    """The receiver takes the patient: it may read the records now, and the sender what the receiver finds.
+
+    Refuses: as `send`.
+    """
+    row = _act(session, caller, referral_id, "accept", note=note)
+    if row.priority != "urgent":
+        let_see(session, caller, row, row.receiver_id)
+    let_see(session, caller, row, row.sender_id, kinds=("result", "visit", "document", "referral"))
+    if row.slot_leg == "booked":
+        move(session, caller, row, "book")
+    return _told(session, caller, row, "accept", note=note)
+
+
+def request_info(session: Session, caller: Caller, *, referral_id: int, question: str) -> Referral:
+    """The receiver asks before it decides. Refuses: Missing, and as `send`."""
+    _say(question, "question")
+    row = _act(session, caller, referral_id, "request-info", note=question)
+    return _told(session, caller, row, "request-info", note=question)
+
+
+def answer_info(session: Session, caller: Caller, *, referral_id: int, answer: str) -> Referral:
+    """The sender answers, and the clock of the receiver starts anew. Refuses: Missing, and as `send`."""
+    _say(answer, "answer")
+    row = _act(session, caller, referral_id, "answer-info", note=answer)
+    row.answer_due_at = caller.at + ANSWER_WITHIN[row.priority]
+    return _told(session, caller, row, "answer-info", note=answer)
+
+
+def reject(session: Session, caller: Caller, *, referral_id: int, reason: str) -> Referral:
+    """The receiver will not take the patient, and says why. Refuses: Missing, and as `send`."""
+    return _end(session, caller, referral_id, "reject", reason)
+
+
+def recall(session: Session, caller: Caller, *, referral_id: int, reason: str) -> Referral:
+    """The sender takes it back. Refuses: Missing, and as `send`."""
+    return _end(session, caller, referral_id, "recall", reason)
+
+
+def decline(session: Session, caller: Caller, *, referral_id: int, reason: str) -> Referral:
+    """The patient does not want to go. Refuses: Missing, and as `send`."""
+    return _end(session, caller, referral_id, "decline", reason)
+
+
+def expire(session: Session, caller: Caller, *, referral_id: int) -> Referral:
+    """Nobody came or answered in time; the hub's job says so. Refuses: as `send`."""
+    return _end(session, caller, referral_id, "expire", "已过有效期")
+
+
+def redirect(
+    session: Session, caller: Caller, *, referral_id: int, receiver_id: str, department_id: str | None, reason: str
+) -> Referral:
+    """The receiver passes the patient on; answers the successor, a draft of the same sender, number and chain.
+
+    Refuses: Missing, what `checked_direction` refuses, and as `send`.
+    """
+    row = _end(session, caller, referral_id, "redirect", reason)
+    onward = replace(
+        facts_of(row),
+        receiver_id=receiver_id,
+        receiver_department_id=department_id,
+        receiver_practitioner_id=None,
+        direction=None,
+        previous_id=row.id,
+    )
+    successor = insert_draft(
+        session,
+        caller,
+        onward,
+        direction=checked_direction(session, onward),
+        first_id=row.chain_id,
+        content_hash=row.content_hash,
+        valid_until=row.valid_until,
+    )
+    assert successor is not None
+    return successor
+
+
+def arrive(session: Session, caller: Caller, *, referral_id: int, visit_id: int | None = None) -> Referral:
+    """The patient is there, in the visit given. Refuses: as `send`."""
+    row = _act(session, caller, referral_id, "arrive")
+    row.receiver_visit_id = visit_id
+    return _told(session, caller, row, "arrive")
+
+
+def undo_arrival(session: Session, caller: Caller, *, referral_id: int) -> Referral:
+    """The admission was a mistake. Refuses: as `send`."""
+    row = _act(session, caller, referral_id, "undo-arrival")
+    row.receiver_visit_id = None
+    return _told(session, caller, row, "undo-arrival")
+
+
+def miss(session: Session, caller: Caller, *, referral_id: int) -> Referral:
+    """The patient did not come to the booked place; the referral stands. Refuses: as `send`."""
+    row = _act(session, caller, referral_id, "miss")
+    row.slot_leg = "lost"
+    return _told(session, caller, row, "miss")
+
+
+def complete(session: Session, caller: Caller, *, referral_id: int, letter: Letter) -> Referral:
+    """Close the loop with a signed outcome letter, which goes to the sender.
+
+    A referral from which the patient was already sent back down ends as `returned-down`.
+    Refuses: Missing, SignedByAnother, PractitionerUnknown, and as `send`.
+    """
+    row = locked(session, referral_id)
+    require_action(caller, row, "complete")
+    written = records.write_document(
+        session,
+        caller,
+        organisation_id=row.receiver_id,
+        person_id=row.person_id,
+        kind="outcome-letter",
+        title=letter["title"],
+        text=letter["text"],
+    )
+    records.sign(session, caller, document_id=written.id, signer_id=letter["signer_id"])
+    row.letter_id = written.id
+    event = "return-down" if followers(session, row, direction="down") else "complete"
+    move(session, caller, row, event)
+    trust.end_grants(session, caller, source=source(row), until=caller.at + AFTER_COMPLETION)
+    return _told(session, caller, row, event)
+
+
+def take_place(session: Session, caller: Caller, *, referral_id: int, appointment_id: int) -> Referral:
+    """Join a booked appointment to the referral. Refuses: AlreadyHasPlace, and as `send`."""
+    row = locked(session, referral_id)
+    require_action(caller, row, "book")
+    row.slot_leg, row.appointment_id = "booked", appointment_id
+    move(session, caller, row, "book", note=f"appointment/{appointment_id}")
+    return row
+
+
+def lose_place(session: Session, caller: Caller, *, referral_id: int) -> Referral:
+    """The appointment was cancelled; the referral stands without a place. Whoever may cancel there may say so here."""
+    row = locked(session, referral_id)
+    if row.slot_leg != "booked" or "lose-place" not in REFERRAL.allowed(row.state):
+        return row
+    move(session, caller, row, "lose-place")
+    row.slot_leg = "lost"
+    return _told(session, caller, row, "lose-place")
+
+
+def release_place(session: Session, *, referral: Referral) -> None:
+    """The place went back because the referral ended; there is nobody left to tell."""
+    referral.slot_leg = "none"
+    session.flush()
+
+
+def file(session: Session, *, referral: Referral, filing_id: int) -> None:
+    """The insurance knows of it."""
+    referral.insurance_leg, referral.filing_id = "filed", filing_id
+    session.flush()
+
+
+def unfile(session: Session, *, referral: Referral) -> None:
+    """The filing was withdrawn."""
+    referral.insurance_leg = "withdrawn"
+    session.flush()
+
+
+def _act(session: Session, caller: Caller, referral_id: int, action: str, *, note: str = "") -> Referral:
+    row = locked(session, referral_id)
+    require_action(caller, row, action)
+    move(session, caller, row, action, note=note)
+    return row
+
+
+def _end(session: Session, caller: Caller, referral_id: int, action: str, reason: str) -> Referral:
+    _say(reason, "reason")
+    row = _act(session, caller, referral_id, action, note=reason)
+    trust.end_grants(session, caller, source=source(row), until=caller.at)
+    return _told(session, caller, row, action, note=reason)
+
+
+def _told(session: Session, caller: Caller, row: Referral, event: str, *, note: str = "") -> Referral:
+    session.flush()
+    announce(session, caller, row, event, note=note)
+    return row
+
+
+def _say(text: str, element: str) -> None:
+    if not text.strip():
+        raise Missing(element=element)
