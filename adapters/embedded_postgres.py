@@ -78,6 +78,10 @@ class EmbeddedPostgres:
     def pid(self) -> int | None:
         return self._process.pid if self._process else self._adopted_pid
 
+    def running(self) -> bool:
+        """Whether a server holds this folder now, ours or another process's."""
+        return self._running_pid() is not None
+
     def start(self) -> None:
         """Make the cluster if there is none, start it, and wait until it answers. Raises PostgresError."""
         owner = self._prepare_folder()
@@ -150,7 +154,15 @@ class EmbeddedPostgres:
         _write_private(password_file, password, owner)
         if self.data.exists():
             shutil.rmtree(self.data)
-        command: list[str | Path] = [self.program("initdb"), "--pgdata", self.data, "--username", SUPERUSER, "--pwfile", password_file]
+        command: list[str | Path] = [
+            self.program("initdb"),
+            "--pgdata",
+            self.data,
+            "--username",
+            SUPERUSER,
+            "--pwfile",
+            password_file,
+        ]
         command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions"]
         if not self.fsync:
             command.append("--no-sync")
@@ -168,7 +180,12 @@ class EmbeddedPostgres:
         settings = [f"listen_addresses={listen}", f"port={self._port}"]
         settings += [f"unix_socket_directories={self.socket_folder}"]
         settings += [*ALWAYS, *(() if self.fsync else FOR_TESTS_ONLY), *self.options]
-        command: list[str | Path] = [self.program("postgres"), "-D", self.data, *(word for s in settings for word in ("-c", s))]
+        command: list[str | Path] = [
+            self.program("postgres"),
+            "-D",
+            self.data,
+            *(word for s in settings for word in ("-c", s)),
+        ]
         with self.log.open("ab") as log:
             # Its own session: Ctrl-C in the terminal must reach the workers first, the database last.
             self._process = subprocess.Popen(

@@ -4,6 +4,7 @@ ONECARD_HOME ............ where data, keys and logs live: /var/lib/onecard for r
 ONECARD_DATABASE_URL .... one's own PostgreSQL (15 or newer); without it an embedded one lives in ONECARD_HOME
 """
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -41,8 +42,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     http_port: int = Field(8080, ge=0, le=65535)
     mllp_port: int = Field(2575, ge=0, le=65535)
-    face_ports: dict[Face, int] = {"citizen": 8081, "hospital": 8082, "bureau": 8083, "operations": 8084}
-    """Where each face listens when they are told apart (`onecard serve --doors`)."""
+    doors: dict[Face, int] = {}
+    """Faces on ports of their own, `{"citizen": 8081}`; without any, all of them share `http_port`."""
     public_url: str | None = None
     """How people reach the pages from outside, when a proxy stands in front."""
 
@@ -57,6 +58,10 @@ class Settings(BaseSettings):
     body_limit_bytes: int = 10 * 1024 * 1024
     sms_url: str | None = None
     """The SMS gateway that one-time codes and notices go to."""
+    sms_secret: SecretStr | None = None
+    """The key that our requests to the gateway are signed with."""
+    sms_key: SecretStr | None = None
+    """What our webhook to the gateway is signed with."""
     secure_cookies: bool = False
     """Send session cookies over HTTPS only; turn on wherever a browser reaches us over a network."""
     demo: bool = False
@@ -78,9 +83,34 @@ class Settings(BaseSettings):
         return self.home / "region.json"
 
     @property
+    def faces(self) -> frozenset[Face]:
+        return frozenset(self.doors) or frozenset(FACES)
+
+    @property
+    def background(self) -> bool:
+        """Delivery, MLLP and jobs run where hospitals can be reached, not on a node that only faces citizens."""
+        return "hospital" in self.faces
+
+    @property
     def pool_size(self) -> int:
         """Connections a worker may hold: the sum of its threads, so that none ever waits for another kind."""
         return self.http_threads + self.mllp_threads + self.delivery_threads + self.writer_threads + self.job_threads
+
+    @property
+    def metrics_folder(self) -> Path:
+        """Where workers leave their counters, so that any of them can tell the sum."""
+        return self.home / "metrics"
+
+    def environment(self) -> dict[str, str]:
+        """The variables that give a process we start the same settings."""
+        variables = {}
+        for name, value in self:
+            if isinstance(value, SecretStr):
+                value = value.get_secret_value()
+            if value is not None:
+                text = str(value) if isinstance(value, str | Path) else json.dumps(value)
+                variables[f"ONECARD_{name.upper()}"] = text
+        return variables
 
 
 def sqlalchemy_url(dsn: str) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 import hub
-from hub.migrations.rights import grant_rights
+from hub.migrations.rights import create_role, grant_rights
 
 LOCK = 0x0_4EC_A4D  # any number of our own, so that no other program takes the same advisory lock
 
@@ -32,6 +32,21 @@ def migrate(url: str) -> None:
             connection.rollback()
             connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
             connection.commit()
+
+
+def ensure_role(url: str) -> None:
+    """The app's role, which a backup grants rights to, before anything is restored."""
+    with create_engine(url, poolclass=NullPool).begin() as connection:
+        create_role(connection)
+
+
+def after_restore(url: str) -> None:
+    """Transaction ids belong to the server that gave them: what was committed there is settled here.
+
+    Without this, messages due would wait until the new server's counter had passed the old one's.
+    """
+    with create_engine(url, poolclass=NullPool).begin() as connection:
+        connection.execute(text("UPDATE due SET xid = 0 WHERE state = 'due'"))
 
 
 def configuration(connection: Connection) -> Config:

@@ -29,9 +29,14 @@ END $$
 """
 
 
+def create_role(connection: Connection) -> None:
+    """Make `onecard_app` if the server does not have it, and let us work as it. Repeatable."""
+    connection.execute(text(_CREATE_ROLE))
+
+
 def grant_rights(connection: Connection) -> None:
     """Set the rights of `onecard_app` on every table that the models know. Repeatable."""
-    connection.execute(text(_CREATE_ROLE))
+    create_role(connection)
     connection.execute(text(_REFUSE_CHANGE))
     connection.execute(text(f"GRANT USAGE ON SCHEMA public TO {APP_ROLE}"))
     connection.execute(text(f"GRANT SELECT ON alembic_version TO {APP_ROLE}"))

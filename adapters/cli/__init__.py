@@ -1,0 +1,220 @@
+"""`onecard`: everything a person does with an installation. Each command imports what it needs when it runs."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="OneCard Hub: one card for life, booking, referral, shared records and insurance settlement for a region.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+hospital = typer.Typer(help="Add an institution, its credentials, the endpoints its messages go to.")
+staff = typer.Typer(help="Add the sign-in of a member of staff.")
+app.add_typer(hospital, name="hospital")
+app.add_typer(staff, name="staff")
+
+Organisation = Annotated[str, typer.Argument(help="the 12-character national code of the institution")]
+
+
+def main() -> None:
+    """The entry of the console script: a refusal is a sentence and exit code 1, a bug is a traceback."""
+    from adapters.cli.refusals import sentence_of
+
+    try:
+        app()
+    except Exception as trouble:
+        sentence = sentence_of(trouble)
+        if sentence is None:
+            raise
+        print(f"onecard: {sentence}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+@app.command()
+def demo(
+    fresh: Annotated[bool, typer.Option("--fresh", help="start over from empty tables")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="worker processes")] = None,
+    free_ports: Annotated[bool, typer.Option("--free-ports", help="take any free ports")] = False,
+) -> None:
+    """Run the demonstration region with its simulated hospitals; Ctrl-C ends it."""
+    from adapters.cli.demonstration import demo
+
+    demo(fresh=fresh, workers=workers, free_ports=free_ports)
+
+
+@app.command()
+def serve(
+    workers: Annotated[int | None, typer.Option(min=1, help="worker processes")] = None,
+    doors: Annotated[
+        list[str] | None, typer.Option(metavar="FACE=PORT", help="citizen, hospital, bureau or operations; repeatable")
+    ] = None,
+) -> None:
+    """Run the hub. With --doors each face named gets a port of its own, and only those are served."""
+    from adapters.cli.running import read_doors, serve
+
+    serve(workers=workers, doors=read_doors(doors or []))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version; safe twice, and by two processes at once."""
+    from adapters.cli.database import migrate
+
+    migrate()
+
+
+@app.command()
+def backup(file: Annotated[Path, typer.Argument(help="where to write; must not exist")]) -> None:
+    """Write the database to FILE while it runs. The key that seals it is not in it: keep that apart."""
+    from adapters.cli.database import backup
+
+    backup(file)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="what `onecard backup` wrote", exists=True, dir_okay=False)],
+    key: Annotated[Path | None, typer.Option(help="the key kept apart", exists=True, dir_okay=False)] = None,
+) -> None:
+    """Read FILE into an empty place and check that the key opens it."""
+    from adapters.cli.database import restore
+
+    restore(file, key)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
+def story(context: typer.Context) -> None:
+    """Live one day of the region from outside and tell how each step went (--at URL, --wire)."""
+    from fixtures.story import main
+
+    raise SystemExit(main(context.args))
+
+
+@app.command()
+def send(
+    files: Annotated[list[Path], typer.Argument(help="one HL7 v2 message each", exists=True, dir_okay=False)],
+    to: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="the hub's MLLP port")] = None,
+    source: Annotated[str | None, typer.Option("--from", metavar="ADDRESS", help="address to speak from")] = None,
+) -> None:
+    """Send messages over MLLP and print the answers."""
+    from adapters.cli.wire import send
+
+    send(files, to=to, source=source)
+
+
+@app.command()
+def adjudicate(
+    bills: Annotated[list[Path], typer.Argument(metavar="BILL.json...", exists=True, dir_okay=False)],
+) -> None:
+    """Work out bills by the benefit pack they name: one line of JSON each, every fen explained."""
+    from adapters.adjudicate import adjudicate
+
+    raise SystemExit(adjudicate(bills))
+
+
+@app.command()
+def info() -> None:
+    """Addresses and sign-ins of the running region, as JSON."""
+    from adapters.cli.running import info
+
+    print(info())
+
+
+@app.command()
+def faults() -> None:
+    """Every refusal the hub knows: kind, code, and its sentence in Chinese and English."""
+    from adapters.cli.showing import faults
+
+    faults()
+
+
+@app.command()
+def jobs() -> None:
+    """Periodic work: when it ran last, how it went, when it is due."""
+    from adapters.cli.showing import jobs
+
+    jobs()
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="hl7v2, booking or settlement")],
+    clients: Annotated[int, typer.Option(min=1, help="concurrent clients")] = 8,
+    seconds: Annotated[int, typer.Option(min=1, help="length of each measurement")] = 10,
+) -> None:
+    """Drive the real doors and, in the same run, the fixed reference workload; print their ratio."""
+    from benchmarks.run import bench
+
+    raise SystemExit(bench(name, clients=clients, seconds=seconds))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is wrong with this installation, and what to do about it."""
+    from adapters.doctor import examine
+
+    raise SystemExit(examine())
+
+
+@hospital.command("add")
+def hospital_add(
+    organisation: Organisation,
+    name: Annotated[str, typer.Option(help="its name in Chinese")],
+    tier: Annotated[str, typer.Option(help="tertiary, county, community or village")],
+    district: Annotated[str, typer.Option(help="six-digit district code")],
+    name_en: Annotated[str, typer.Option(help="its name in English")] = "",
+    address: str = "",
+    telephone: str = "",
+) -> None:
+    """Add an institution, or change what is known of it."""
+    from adapters.cli.registry import add_hospital
+
+    add_hospital(organisation, name=name, name_en=name_en, tier=tier, district=district, address=address,
+                 telephone=telephone)  # fmt: skip
+
+
+@hospital.command("credential")
+def hospital_credential(
+    organisation: Organisation,
+    kind: Annotated[str, typer.Argument(help="token (JSON API and FHIR), access-key (national interface) or mllp")],
+    name: Annotated[str | None, typer.Option(help="what the logs call it; <code>/<kind> unless given")] = None,
+    address: Annotated[str | None, typer.Option(help="mllp: the address it connects from")] = None,
+    application: Annotated[str | None, typer.Option(help="mllp: its MSH-3")] = None,
+    facility: Annotated[str | None, typer.Option(help="mllp: its MSH-4")] = None,
+) -> None:
+    """Give one of its systems a credential; a secret is shown once."""
+    from adapters.cli.registry import add_credential
+
+    add_credential(organisation, kind=kind, name=name, address=address, application=application, facility=facility)
+
+
+@hospital.command("endpoint")
+def hospital_endpoint(
+    organisation: Organisation,
+    host: str,
+    port: Annotated[int, typer.Argument(min=1, max=65535)],
+    application: Annotated[str, typer.Option(help="its MSH-3")],
+    facility: Annotated[str, typer.Option(help="its MSH-4")],
+) -> None:
+    """Say where its messages go (MLLP)."""
+    from adapters.cli.registry import set_endpoint
+
+    set_endpoint(organisation, host=host, port=port, application=application, facility=facility)
+
+
+@staff.command("add")
+def staff_add(
+    name: Annotated[str, typer.Argument(help="what they sign in with")],
+    organisation: Annotated[str, typer.Option(help="where they work")],
+    display_name: Annotated[str, typer.Option(help="how pages call them")],
+    role: Annotated[str, typer.Option(help="doctor, clerk, desk, finance, bureau or operator")],
+    practitioner: Annotated[str | None, typer.Option(help="their practitioner code, for who treats patients")] = None,
+) -> None:
+    """Add a member of staff, or give them a new password (asked for, or read from standard input)."""
+    from adapters.cli.registry import add_staff
+
+    add_staff(name, organisation=organisation, display_name=display_name, role=role, practitioner=practitioner)

@@ -1,0 +1,136 @@
+"""`onecard hospital` and `onecard staff`: what the operators of a hub register by hand."""
+
+import getpass
+import secrets
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from adapters import door
+from adapters.cli.database import at_hand
+from adapters.keys import load_keyring
+from adapters.settings import Settings
+from adapters.supervisor import CannotStart
+from fixtures import region
+from hub import directory, trust
+from hub.directory import Endpoint, Organisation
+
+T = TypeVar("T")
+
+LEVELS = {"tertiary": 3, "county": 2, "community": 1, "village": 0}
+"""The level by which benefit packs pay, for institutions whose tier says it."""
+GRADES = {"tertiary": "2", "county": "5", "community": "8", "village": "11"}
+"""hosp_lv of the national interface, the usual one of each tier."""
+SHORTEST_PASSWORD = 10
+
+
+def add_hospital(
+    organisation: str, *, name: str, name_en: str, tier: str, district: str, address: str, telephone: str
+) -> None:
+    if tier not in LEVELS:
+        raise CannotStart(f"--tier {tier}: one of {', '.join(LEVELS)}")
+    if len(organisation) != 12:
+        raise CannotStart(f"{organisation}: the code of an institution has 12 characters, for instance H42050000101")
+    row = Organisation(
+        id=organisation,
+        name=name,
+        name_en=name_en or name,
+        tier=tier,
+        level=LEVELS[tier],
+        hosp_lv=GRADES[tier],
+        district=district,
+        address=address,
+        telephone=telephone,
+    )
+    _in_the_house(lambda session: session.merge(row))
+    print(f"{organisation} {name}")
+
+
+def add_credential(
+    organisation: str,
+    *,
+    kind: str,
+    name: str | None,
+    address: str | None,
+    application: str | None,
+    facility: str | None,
+) -> None:
+    scopes = frozenset(region.table("systems")["hospital"]["scopes"])
+    own = {"organisation_id": organisation, "scopes": scopes, "at": door.now()}
+    name = name or f"{organisation}/{kind}"
+
+    def issue(session: Session) -> str:
+        directory.organisation(session, organisation)
+        if kind == "token":
+            return f"bearer token of {name}: {trust.issue_token(session, name=name, **own)}"
+        if kind == "access-key":
+            return f"access key {name}, secret: {trust.issue_access_key(session, name=name, **own)}"
+        if kind != "mllp":
+            raise CannotStart(f"{kind}: one of token, access-key, mllp")
+        if not (address and application and facility):
+            raise CannotStart("an mllp credential needs --address, --application (MSH-3) and --facility (MSH-4)")
+        trust.issue_mllp_peer(session, address=address, application=application, facility=facility, **own)
+        return f"{address} may speak as {application}|{facility}"
+
+    print(_in_the_house(issue))
+
+
+def set_endpoint(organisation: str, *, host: str, port: int, application: str, facility: str) -> None:
+    def put(session: Session) -> None:
+        directory.organisation(session, organisation)
+        own = select(Endpoint).where(Endpoint.organisation_id == organisation, Endpoint.kind == "mllp")
+        row = session.scalar(own) or Endpoint(organisation_id=organisation, kind="mllp")
+        row.host, row.port, row.application, row.facility, row.state = host, port, application, facility, "active"
+        session.add(row)
+
+    _in_the_house(put)
+    print(f"messages for {organisation} go to {host}:{port}")
+
+
+def add_staff(name: str, *, organisation: str, display_name: str, role: str, practitioner: str | None) -> None:
+    roles = region.table("roles")
+    if role not in roles:
+        raise CannotStart(f"--role {role}: one of {', '.join(roles)}")
+    password = _new_password()
+
+    def add(session: Session) -> None:
+        directory.organisation(session, organisation)
+        if practitioner is not None:
+            directory.practitioner(session, practitioner)
+        trust.add_staff(
+            session,
+            name=name,
+            password=password,
+            display_name=display_name,
+            organisation_id=organisation,
+            practitioner_id=practitioner,
+            scopes=frozenset(roles[role]),
+        )
+
+    _in_the_house(add)
+    print(f"{name} may sign in as {role} of {organisation}")
+
+
+def _in_the_house(work: Callable[[Session], T]) -> T:
+    """One transaction on the installation's database, running or not."""
+    settings = Settings()
+    with at_hand(settings) as dsn:
+        engine = door.open_house(settings, dsn, load_keyring(settings.keys_folder))
+        try:
+            return door.transact(work)
+        finally:
+            engine.dispose()
+
+
+def _new_password() -> str:
+    if not sys.stdin.isatty():
+        password = sys.stdin.readline().rstrip("\n")
+    else:
+        suggestion = secrets.token_urlsafe(12)
+        password = getpass.getpass(f"password (empty for {suggestion}): ") or suggestion
+    if len(password) < SHORTEST_PASSWORD:
+        raise CannotStart(f"a password has at least {SHORTEST_PASSWORD} characters")
+    return password

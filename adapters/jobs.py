@@ -1,0 +1,79 @@
+"""Work that nobody asks for: done by whichever worker is free, once at a time, seen in `onecard jobs`.
+
+    WORK = {"make-slots": Periodic(every, work), ...}
+
+A job's work is one transaction (or several, each small), and doing it twice changes nothing.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import structlog
+from sqlalchemy.orm import Session
+
+from adapters import door
+from hub import booking, trust
+from hub.exchange import jobs
+from hub.trust import SCOPES, Caller
+from hub.units import day_of
+
+IDLE_SECONDS = 1.0
+DAYS_AHEAD = 14
+
+log = structlog.get_logger("onecard.jobs")
+
+
+@dataclass(frozen=True)
+class Periodic:
+    """`work` changes what is due in one transaction and says in a word or two what it did."""
+
+    every: timedelta
+    work: Callable[[Session, Caller], str]
+
+
+def make_slots(session: Session, caller: Caller) -> str:
+    today: date = day_of(caller.at)
+    return f"{booking.make_slots(session, caller, day_from=today, days=DAYS_AHEAD)} slots"
+
+
+def seal_audit(session: Session, caller: Caller) -> str:
+    return f"{trust.chain(session, at=caller.at)} rows"
+
+
+WORK: dict[str, Periodic] = {
+    "make-slots": Periodic(timedelta(hours=1), make_slots),
+    "seal-audit": Periodic(timedelta(minutes=1), seal_audit),
+}
+
+
+def run(stop: threading.Event, *, owner: str) -> None:
+    """Until `stop`: claim what is due, do it, record how it went."""
+    door.transact(lambda session: jobs.schedule(session, {n: p.every for n, p in WORK.items()}, at=door.now()))
+    while not stop.is_set():
+        try:
+            worked = run_one(owner)
+        except Exception:  # the database is away: the next round tries again
+            log.exception("jobs")
+            worked = False
+        if not worked:
+            stop.wait(IDLE_SECONDS)
+
+
+def run_one(owner: str) -> bool:
+    """Do the job that has been due longest. False when none is."""
+    claimed = door.transact(lambda session: jobs.claim(session, owner=owner, at=door.now()))
+    if claimed is None:
+        return False
+    caller = Caller(
+        kind="job", id=claimed.name, at=door.now(), scopes=SCOPES, purpose="operation", trace=f"job/{claimed.name}"
+    )
+    failed = False
+    try:
+        outcome = door.transact(lambda session: WORK[claimed.name].work(session, caller))
+    except Exception as trouble:
+        log.exception("job", name=claimed.name)
+        outcome, failed = f"{type(trouble).__name__}: {trouble}"[:200], True
+    door.transact(lambda s: jobs.finish(s, claimed, at=door.now(), outcome=outcome, failed=failed))
+    return True
