@@ -273,6 +273,8 @@ def _declared_charset(line: bytes, delimiters: Delimiters) -> str:
         except UnicodeDecodeError:
             continue
         declared = _part(fields[17], delimiters.repetition, 1).strip() if len(fields) > 17 else ""
+        if delimiters.escape and delimiters.escape in declared:
+            declared = _unescaper(delimiters, "ascii")(declared)
         if codec == "latin-1" or codec == "ascii" or charsets.codec(declared) == codec:
             return declared
     return ""

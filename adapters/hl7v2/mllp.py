@@ -69,6 +69,8 @@ class Framer:
 
     def close(self) -> list[Event]:
         """The peer has gone: what was begun and never ended."""
+        if self.closed:
+            return []
         rest, self.closed = bytes(self._buffer), True
         self._buffer.clear()
         if self._inside:

@@ -8,9 +8,10 @@ from hub.faults import Invalid
 from hub.units import CHINA
 
 _FORM = re.compile(
-    r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.(\d{1,9}))?)?)?)?)?)?(?:([+-])(\d\d)(\d\d))?",
+    r"([12]\d{3})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.(\d{1,9}))?)?)?)?)?)?(?:([+-])(\d\d)(\d\d))?",
     re.ASCII,
 )
+_BEIJING = timezone(timedelta(hours=8))
 _PRECISIONS = ("year", "month", "day", "hour", "minute", "second", "fraction")
 
 
@@ -78,8 +79,8 @@ def zone_of(text: str, default: tzinfo = CHINA) -> tzinfo:
 
 
 def stamp(instant: datetime) -> str:
-    """An instant as we send it: seconds and offset, in China."""
-    return instant.astimezone(CHINA).strftime("%Y%m%d%H%M%S%z")
+    """An instant as we send it: seconds and offset, in Beijing time."""
+    return instant.astimezone(_BEIJING).strftime("%Y%m%d%H%M%S%z")
 
 
 def _microseconds(fraction: str | None) -> int:

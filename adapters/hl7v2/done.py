@@ -1,0 +1,14 @@
+"""What a message led to: whom the audit row names, and the answer where it is more than ACK."""
+
+from dataclasses import dataclass
+
+from adapters.hl7v2.acknowledgements import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """`subject` is like "appointment/12"; `reply` is the application answer of a message that has one (RRI)."""
+
+    person_id: int | None = None
+    subject: str | None = None
+    reply: Reply | None = None

@@ -1,0 +1,316 @@
+"""A message comes in: stored first, worked on in a savepoint, answered, committed, and only then acknowledged.
+
+Original mode is one transaction and one answer. Enhanced mode is two: the first stores the message and
+gives the commit acknowledgement, the second does the verb; `sweep` finishes what was killed in between.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from adapters import door
+from adapters.hl7v2 import acknowledgements, er7, structures
+from adapters.hl7v2.acknowledgements import ACCEPTED, Complaint, Verdict
+from adapters.hl7v2.done import Done
+from adapters.hl7v2.er7 import Message, Unreadable
+from adapters.hl7v2.messages import CODES, MESSAGES, Row, events_of
+from adapters.hl7v2.structures import FALLBACK, Location
+from hub import exchange, trust
+from hub.exchange import Heard
+from hub.faults import Fault, Invalid, Kind, Problem
+from hub.trust import Caller, Door
+
+DOOR = "hl7v2"
+STRANGER_KEPT_BYTES = 64 * 1024
+ORPHAN_AFTER = timedelta(seconds=30)
+PROCESSING_IDS = ("P",)
+NOTHING = Done()
+
+
+def receive(raw: bytes, *, address: str) -> Iterator[bytes]:
+    """The answers to one frame, in order; each is yielded once what it promises is committed.
+
+    Nothing is yielded for an acknowledgement, or where MSH-15 and MSH-16 ask for nothing.
+    """
+    arrival = door.arriving(DOOR)
+    try:
+        message = er7.read(raw)
+    except Unreadable as trouble:
+        store_rubbish(raw, address=address, why=str(trouble), arrival=arrival)
+        yield acknowledgements.unreadable(str(trouble), control_id=arrival.trace[:20], at=arrival.at)
+        return
+    if acknowledgements.is_acknowledgement(message) and message.code in ("ACK", "MCF"):
+        return
+    yield from _Reception(message, arrival, address).answers()
+
+
+def store_rubbish(
+    head: bytes, *, address: str, why: str, arrival: Door, length: int | None = None, digest: bytes | None = None
+) -> None:
+    """Keep what is no message (garbage, a cut frame, one over the limit) for operations to see."""
+    nobody = replace(door.nobody(arrival), id=address)
+    kept, digest = head[:STRANGER_KEPT_BYTES], digest or hashlib.sha256(head).digest()
+
+    def work(session: Session) -> None:
+        heard = exchange.hear(
+            session,
+            nobody,
+            door=DOOR,
+            kind="?",
+            key=None,
+            body=kept,
+            content_hash=digest,
+            length=len(head) if length is None else length,
+        )
+        exchange.answer(session, heard, outcome="unreadable", answer=None, fault=why)
+        trust.audit(session, nobody, verb="hl7v2.read", outcome="unreadable")
+
+    door.transact(work)
+    door.record(door.Call(DOOR, "hl7v2.read", address, "unreadable", arrival.trace), 0.0)
+
+
+class _Reception:
+    """One message on its way through the door."""
+
+    def __init__(self, message: Message, arrival: Door, address: str) -> None:
+        self.message, self.arrival, self.address = message, arrival, address
+        self.row = MESSAGES.get((message.code, message.event))
+        self.name = self.row.name if self.row else "hl7v2.refuse"
+
+    def answers(self) -> Iterator[bytes]:
+        with door.logged(self.arrival) as call:
+            call.verb, call.caller = self.name, f"{self.address} {self.message.header.text(4)}"
+            if not acknowledgements.is_enhanced(self.message):
+                verdict, answer = self._in_one()
+                call.outcome = verdict.outcome
+                yield answer
+                return
+            yield from self._in_two(call)
+
+    def _in_one(self) -> tuple[Verdict, bytes]:
+        """Original mode: hear, do, answer, in one transaction."""
+        try:
+            return door.transact(lambda session: self._heard_and_done(session))
+        except Fault as fault:
+            return self._without_storing(acknowledgements.of_fault(fault), stranger=fault.kind is Kind.FORBIDDEN)
+        except Exception:
+            return self._bug()
+
+    def _heard_and_done(self, session: Session) -> tuple[Verdict, bytes]:
+        caller = self._caller(session)
+        heard = self._hear(session, caller)
+        if heard.repeat_answer is not None:
+            exchange.answer(session, heard, answer=heard.repeat_answer)
+            return ACCEPTED, heard.repeat_answer
+        return self.work(session, caller, heard)
+
+    def _in_two(self, call: door.Call) -> Iterator[bytes]:
+        """Enhanced mode: what can be seen without the database decides between CA, CE and CR."""
+        refusal = judge(self.message, self.row)
+        try:
+            caller, heard = door.transact(lambda session: self._store(session, refusal))
+        except Fault as fault:
+            verdict, answer = self._without_storing(
+                acknowledgements.of_fault(fault), stranger=fault.kind is Kind.FORBIDDEN, commit=True
+            )
+            call.outcome = verdict.outcome
+            if acknowledgements.wants(self.message, verdict, 15):
+                yield answer
+            return
+        verdict = refusal or ACCEPTED
+        call.outcome = verdict.outcome
+        if acknowledgements.wants(self.message, verdict, 15):
+            yield self._acknowledge(verdict, f"C{heard.id}", commit=True)
+        if refusal:
+            return
+        if heard.repeat_answer is not None:
+            answer = heard.repeat_answer
+        else:
+            verdict, answer = self.finish(caller, heard)
+            call.outcome = verdict.outcome
+        if acknowledgements.wants(self.message, verdict, 16):
+            yield answer
+
+    def _store(self, session: Session, refusal: Verdict | None) -> tuple[Caller, Heard]:
+        caller = self._caller(session)
+        heard = self._hear(session, caller)
+        if heard.repeat_answer is not None:
+            exchange.answer(session, heard, answer=heard.repeat_answer)
+        elif refusal:
+            self._record(session, caller, heard, refusal, self._acknowledge(refusal, f"C{heard.id}", commit=True))
+        return caller, heard
+
+    def finish(self, caller: Caller, heard: Heard) -> tuple[Verdict, bytes]:
+        """The second half of enhanced mode, also for the sweep."""
+        try:
+            return door.transact(lambda session: self.work(session, caller, heard))
+        except Fault as fault:
+            verdict = acknowledgements.of_fault(fault)
+            return verdict, self._acknowledge(verdict, f"A{heard.id}")
+        except Exception:
+            door.log.exception("bug", door=DOOR, verb=self.name, trace=self.arrival.trace)
+            verdict = acknowledgements.internal_error(self.arrival.trace)
+            answer = self._acknowledge(verdict, f"A{heard.id}")
+            door.transact(lambda session: self._record(session, caller, heard, verdict, answer))
+            return verdict, answer
+
+    def work(self, session: Session, caller: Caller, heard: Heard) -> tuple[Verdict, bytes]:
+        """The verb in a savepoint; its answer, or that of the Fault which undid it, stored."""
+        verdict, done = judge(self.message, self.row), NOTHING
+        if verdict is None:
+            assert self.row is not None
+            try:
+                with session.begin_nested():
+                    done = self.row.verb(session, caller, self.message)
+                verdict = _accepted(self.message)
+            except Fault as fault:
+                verdict = acknowledgements.of_fault(_in_our_words(fault, self.row))
+        reply = done.reply if verdict.code == "AA" else None
+        answer = acknowledgements.acknowledge(
+            self.message, verdict, control_id=f"A{heard.id}", at=self.arrival.at, reply=reply
+        )
+        self._record(session, caller, heard, verdict, answer, done)
+        return verdict, answer
+
+    def _record(
+        self, session: Session, caller: Caller, heard: Heard, verdict: Verdict, answer: bytes, done: Done = NOTHING
+    ) -> None:
+        fault = verdict.complaints[0].zh if verdict.code != "AA" else None
+        exchange.answer(session, heard, outcome=verdict.outcome, answer=answer, fault=fault)
+        trust.audit(
+            session, caller, verb=self.name, outcome=verdict.outcome, person_id=done.person_id, subject=done.subject
+        )
+
+    def _caller(self, session: Session) -> Caller:
+        header = self.message.header
+        return trust.mllp_peer(
+            session,
+            address=self.address,
+            application=header.text(3),
+            facility=header.text(4),
+            door=self.arrival,
+        )
+
+    def _hear(self, session: Session, caller: Caller, body: bytes | None = None) -> Heard:
+        """MSH-9 and MSH-10 are the key of a sender; an empty MSH-10 never is one."""
+        message = self.message
+        kind = f"{message.code}^{message.event}"
+        return exchange.hear(
+            session,
+            caller,
+            door=DOOR,
+            kind=kind,
+            key=f"{kind} {message.control_id}" if message.control_id else None,
+            body=message.raw if body is None else body,
+            content_hash=message.content_hash(),
+            length=len(message.raw),
+        )
+
+    def _without_storing(
+        self, verdict: Verdict, *, stranger: bool = False, commit: bool = False
+    ) -> tuple[Verdict, bytes]:
+        """Nothing of the first transaction stands. A stranger's message is kept in part; when the hub is busy, none."""
+        answer = self._acknowledge(verdict, self.arrival.trace[:20], commit=commit)
+        if stranger:
+            nobody = replace(door.nobody(self.arrival), id=self.address)
+
+            def work(session: Session) -> None:
+                heard = exchange.hear(
+                    session,
+                    nobody,
+                    door=DOOR,
+                    kind=f"{self.message.code}^{self.message.event}",
+                    key=None,
+                    body=self.message.raw[:STRANGER_KEPT_BYTES],
+                    content_hash=self.message.content_hash(),
+                    length=len(self.message.raw),
+                )
+                self._record(session, nobody, heard, verdict, answer)
+
+            door.transact(work)
+        return verdict, answer
+
+    def _bug(self) -> tuple[Verdict, bytes]:
+        """The transaction of a bug was rolled back; the message is stored in one of its own."""
+        door.log.exception("bug", door=DOOR, verb=self.name, trace=self.arrival.trace)
+        verdict = acknowledgements.internal_error(self.arrival.trace)
+
+        def work(session: Session) -> bytes:
+            caller = self._caller(session)
+            heard = self._hear(session, caller)
+            answer = self._acknowledge(verdict, f"A{heard.id}")
+            self._record(session, caller, heard, verdict, answer)
+            return answer
+
+        return verdict, door.transact(work)
+
+    def _acknowledge(self, verdict: Verdict, control_id: str, *, commit: bool = False) -> bytes:
+        return acknowledgements.acknowledge(
+            self.message, verdict, control_id=control_id, at=self.arrival.at, commit=commit
+        )
+
+
+def judge(message: Message, row: Row | None) -> Verdict | None:
+    """What can be refused without the hub: type, event, processing id, version, character set, structure."""
+    return _not_offered(message, row) or _undecodable(message) or _malformed(message, row)
+
+
+def sweep(session: Session, caller: Caller) -> str:
+    """Finish messages of enhanced mode that were stored and acknowledged but never worked on."""
+    finished = 0
+    for row in exchange.orphans(session, door=DOOR, before=caller.at - ORPHAN_AFTER):
+        arrival = Door(at=caller.at, name=DOOR, trace=row.trace)
+        address = row.sender.split("/", 1)[0]
+        reception = _Reception(er7.read(row.body), arrival, address)
+        reception.work(session, reception._caller(session), Heard(row.id))
+        finished += 1
+    return f"{finished} messages"
+
+
+def _not_offered(message: Message, row: Row | None) -> Verdict | None:
+    version, processing = message.version, message.header.text(11)
+    if message.code not in CODES:
+        allowed = ", ".join(sorted(CODES))
+        return acknowledgements.unsupported("200", Location("MSH", 1, 9, 1, 1), message.code, allowed)
+    if row is None:
+        allowed = events_of(message.code)
+        return acknowledgements.unsupported("201", Location("MSH", 1, 9, 1, 2), message.event, allowed)
+    if processing and processing not in PROCESSING_IDS:
+        allowed = ", ".join(PROCESSING_IDS)
+        return acknowledgements.unsupported("202", Location("MSH", 1, 11, 1, 1), processing, allowed)
+    if version and not version.startswith("2."):
+        return acknowledgements.unsupported("203", Location("MSH", 1, 12, 1, 1), version, f"2.1 … 2.8.2 ({FALLBACK})")
+    return None
+
+
+def _undecodable(message: Message) -> Verdict | None:
+    if message.charset_trouble not in ("undecodable", "unsupported"):
+        return None
+    found = message.header.text(18)
+    allowed = "GB 18030-2000, UNICODE UTF-8, ASCII, BIG-5, 8859/1"
+    return acknowledgements.of_fault(Invalid(element="MSH-18", found=found, allowed=allowed, problem=Problem.CODE))
+
+
+def _malformed(message: Message, row: Row | None) -> Verdict | None:
+    assert row is not None
+    findings = structures.validate(message, row.structure)
+    return acknowledgements.of_findings(findings) if findings else None
+
+
+def _accepted(message: Message) -> Verdict:
+    """AA, with a warning where the characters were not those that MSH-18 names."""
+    if message.charset_trouble != "misdeclared":
+        return ACCEPTED
+    zh = f"MSH-18 与实际编码不符，已按 {message.codec} 读取，请更正。"
+    en = f"MSH-18 is not what was sent; read as {message.codec}. Please mend it."
+    return Verdict("AA", (Complaint("103", "charset-misdeclared", zh, en, Location("MSH", 1, 18, 1), "W"),))
+
+
+def _in_our_words(fault: Fault, row: Row) -> Fault:
+    """The hub names an element by its own word; the sender knows it by its place in the message."""
+    if isinstance(fault, Invalid) and (element := row.elements.get(fault.element)):
+        fault.element = fault.facts["element"] = element
+    return fault
