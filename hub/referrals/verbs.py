@@ -205,8 +205,8 @@ def complete(session: Session, caller: Caller, *, referral_id: int, letter: Lett
         text=letter["text"],
     )
     records.sign(session, caller, document_id=written.id, signer_id=letter["signer_id"])
-    row.letter_id = written.id
     event = "return-down" if followers(session, row, direction="down") else "complete"
+    row.letter_id = written.id
     move(session, caller, row, event)
     trust.end_grants(session, caller, source=source(row), until=caller.at + AFTER_COMPLETION)
     return _told(session, caller, row, event)
