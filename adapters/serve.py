@@ -74,21 +74,21 @@ class Background:
     """Delivery and jobs: threads that end when told."""
 
     def __init__(self, settings: Settings) -> None:
-        from adapters import delivery, jobs
+        from adapters import jobs
+        from adapters.delivery.loop import Delivery
 
         self._stop = threading.Event()
         owner = f"{socket.gethostname()}/{os.getpid()}"
-        self._threads = [
-            threading.Thread(target=jobs.run, args=(self._stop,), kwargs={"owner": owner}, name="jobs"),
-            threading.Thread(target=delivery.run, args=(self._stop,), kwargs={"owner": owner}, name="delivery"),
-        ]
+        self._jobs = threading.Thread(target=jobs.run, args=(self._stop,), kwargs={"owner": owner}, name="jobs")
+        self._delivery = Delivery(settings.delivery_threads)
 
     def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        self._jobs.start()
+        self._delivery.start()
 
     def stop(self) -> None:
         self._stop.set()
+        self._delivery.stop()
 
 
 def _ports(settings: Settings) -> list[tuple[int, frozenset[Face]]]:

@@ -58,8 +58,6 @@ class Settings(BaseSettings):
     body_limit_bytes: int = 10 * 1024 * 1024
     sms_url: str | None = None
     """The SMS gateway that one-time codes and notices go to."""
-    sms_secret: SecretStr | None = None
-    """The key that our requests to the gateway are signed with."""
     sms_key: SecretStr | None = None
     """What our webhook to the gateway is signed with."""
     secure_cookies: bool = False

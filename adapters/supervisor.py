@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -22,6 +22,7 @@ READY = "ready"
 START_SECONDS = 60
 PATIENCE_SECONDS = 10
 LONGEST_PAUSE_SECONDS = 10
+LONG_LIFE_SECONDS = 60
 
 
 class CannotStart(Exception):
@@ -38,10 +39,12 @@ class Child:
     process: subprocess.Popen[str] | None = field(default=None, init=False)
     ready: threading.Event = field(default_factory=threading.Event, init=False)
     deaths: int = field(default=0, init=False)
+    started_at: float = field(default=0, init=False)
     start_again_at: float = field(default=0, init=False)
 
     def start(self, log: int | None) -> None:
         self.ready.clear()
+        self.started_at = time.monotonic()
         self.process = subprocess.Popen(
             self.command,
             env={**os.environ, **self.environment},
@@ -91,12 +94,12 @@ class Supervisor:
                     where = f"; see {self._log}" if self._log else ""
                     raise CannotStart(f"{child.name} did not start{where}")
 
-    def watch(self) -> None:
-        """Start again what dies, until somebody asks us to stop."""
+    def watch(self, revived: Callable[[], None] = lambda: None) -> None:
+        """Start again what dies, until somebody asks us to stop; `revived` is called after each new start."""
         while not self.stopping.wait(0.2):
             for child in self.children:
-                if not child.alive():
-                    self._revive(child)
+                if not child.alive() and self._revive(child):
+                    revived()
 
     def end(self) -> None:
         """Ask every child to go, then make it: a hanging child is killed by its process id."""
@@ -115,18 +118,21 @@ class Supervisor:
             assert child.process is not None
             child.process.wait()
 
-    def _revive(self, child: Child) -> None:
+    def _revive(self, child: Child) -> bool:
+        """At once the first time, then after growing pauses; a child that lived long starts counting anew."""
         now = time.monotonic()
         assert child.process is not None
         if child.start_again_at == 0:
-            child.deaths += 1
-            pause_seconds = min(LONGEST_PAUSE_SECONDS, 0.25 * 2 ** (child.deaths - 1))
+            child.deaths = 1 if now - child.started_at > LONG_LIFE_SECONDS else child.deaths + 1
+            pause_seconds = min(LONGEST_PAUSE_SECONDS, 2.0 ** (child.deaths - 2) if child.deaths > 1 else 0)
             child.start_again_at = now + pause_seconds
             self._say(f"{child.name} ended with {child.process.returncode}, starting it again")
-        elif now >= child.start_again_at:
-            child.start_again_at = 0
-            with self._log_file() as log:
-                child.start(log)
+        if now < child.start_again_at:
+            return False
+        child.start_again_at = 0
+        with self._log_file() as log:
+            child.start(log)
+        return True
 
     def _asked_to_stop(self, number: int, frame: FrameType | None) -> None:
         if self.stopping.is_set():  # asked twice: no more patience

@@ -12,18 +12,23 @@ from typing import Any
 from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.orm import Session
 
 from adapters import door
-from adapters.cli.running import Running, addresses, changed, running, write_info, write_private_json
+from adapters.cli.running import Running, addresses, changed, keep_up, running, write_private_json
 from adapters.keys import load_keyring
 from adapters.settings import Settings
-from adapters.supervisor import CannotStart, Child, free_port
+from adapters.supervisor import CannotStart, Child, free_port, only_one
 from fixtures import demo as region_data
+from fixtures import region as region_tables
+from fixtures.citizens import citizens
+from hub import people
 from hub.trust import SCOPES, Caller
 from hub.units import day_of
 
 HOSPITAL = "127.0.1.1"  # one of the addresses that simulated hospitals listen on
-SMS_PORT = 8090
+CONTROL_PORT = 8090
+SHOWN_CITIZENS = 12
 
 
 def demo(*, fresh: bool, workers: int | None, free_ports: bool) -> None:
@@ -32,17 +37,16 @@ def demo(*, fresh: bool, workers: int | None, free_ports: bool) -> None:
         settings = changed(settings, http_port=0, mllp_port=0)
     known = _known(settings, fresh=fresh)
     known["hospital_port"] = free_port(HOSPITAL, 0 if free_ports else region_data.HOSPITAL_PORT)
-    known["sms_port"] = free_port(settings.host, 0 if free_ports else SMS_PORT)
+    known["control_port"] = free_port("127.0.0.1", 0 if free_ports else CONTROL_PORT)
     settings = changed(
         settings,
-        sms_url=f"http://{settings.host}:{known['sms_port']}/messages",
-        sms_secret=SecretStr(known["secrets"]["sms-gateway"]),
+        sms_url=f"http://127.0.0.1:{known['control_port']}/sms/messages",
+        sms_key=SecretStr(known["secrets"]["sms-gateway"]),
     )
     log = settings.home / "hub.log"
     with running(settings, or_another=True, log=log, prepare=lambda found: _furnish(found, known)) as region:
-        write_info(region, **_shown(known))
         _print(region, known)
-        region.supervisor.watch()
+        keep_up(region, **_sign_ins(known), simulators=_control(known))
     print("ended; the data stay where they are", file=sys.stderr)
 
 
@@ -50,12 +54,8 @@ def _known(settings: Settings, *, fresh: bool) -> dict[str, Any]:
     """What the last run left: secrets, and what was loaded. `fresh` starts over. Raises CannotStart."""
     file = settings.home / "demo.json"
     if settings.postgres_folder.exists() and not file.exists():
-        raise CannotStart(
-            f"{settings.home} holds a region that is not the demonstration: set ONECARD_HOME to another folder"
-        )
+        raise CannotStart(f"{settings.home} holds a region of your own: set ONECARD_HOME to another folder")
     if fresh:
-        if settings.database_url is not None:
-            raise CannotStart("--fresh empties the embedded database only: empty your own one yourself")
         _start_over(settings)
     known: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     known["secrets"] = region_data.secrets(known.get("secrets", {}))
@@ -65,10 +65,10 @@ def _known(settings: Settings, *, fresh: bool) -> dict[str, Any]:
 
 
 def _start_over(settings: Settings) -> None:
-    from adapters.supervisor import only_one
-
+    if settings.database_url is not None:
+        raise CannotStart("--fresh empties the embedded database only: empty your own one yourself")
     with only_one(settings.home):
-        for folder in (settings.postgres_folder, settings.keys_folder):
+        for folder in (settings.postgres_folder, settings.keys_folder, settings.home / "simulators"):
             shutil.rmtree(folder, ignore_errors=True)
         (settings.home / "demo.json").unlink(missing_ok=True)
 
@@ -76,22 +76,41 @@ def _start_over(settings: Settings) -> None:
 def _furnish(settings: Settings, known: dict[str, Any]) -> list[Child]:
     """Load the region's data unless this database has them already, then say who plays the hospitals."""
     edition = f"{_digest()}/{known['hospital_port']}"
-    assert settings.database_url is not None
     if known.get("edition") != edition:
-        engine = door.open_house(settings, settings.database_url.get_secret_value(), load_keyring(settings.keys_folder))
-        at = door.now()
-        caller = Caller(kind="job", id="demo", at=at, scopes=SCOPES, purpose="operation", trace="demo")
-        door.transact(
-            lambda session: region_data.load(
-                session, caller, today=day_of(at), secrets=known["secrets"], hospital_port=known["hospital_port"]
-            )
-        )
-        engine.dispose()
+        _load(settings, known)
         known["edition"] = edition
         write_private_json(settings.home / "demo.json", known)
-    facts = settings.home / "simulators.json"
-    write_private_json(facts, {"addresses": addresses(settings), **_shown(known)})
-    return [Child("simulators", [sys.executable, "-m", "fixtures.simulators.region", str(facts)])]
+    config = settings.home / "simulators.json"
+    write_private_json(config, _simulators(settings, known))
+    return [Child("simulators", [sys.executable, "-m", "fixtures.simulators.child", str(config)])]
+
+
+def _load(settings: Settings, known: dict[str, Any]) -> None:
+    assert settings.database_url is not None
+    engine = door.open_house(settings, settings.database_url.get_secret_value(), load_keyring(settings.keys_folder))
+    at, secrets, port = door.now(), known["secrets"], known["hospital_port"]
+    caller = Caller(kind="job", id="demo", at=at, scopes=SCOPES, purpose="operation", trace="demo")
+
+    def work(session: Session) -> list[dict[str, Any]]:
+        region_data.load(session, caller, today=day_of(at), secrets=secrets, hospital_port=port)
+        return [_citizen(session, index) for index in range(SHOWN_CITIZENS)]
+
+    known["citizens"] = door.transact(work)
+    engine.dispose()
+
+
+def _citizen(session: Session, index: int) -> dict[str, Any]:
+    """What somebody needs to know to sign in as a citizen, or to send messages about one."""
+    citizen = citizens()[index]
+    person = people.resolve(session, system="certno/01", value=citizen.certno)
+    same = {name: getattr(citizen, name) for name in ("name", "gender", "certno", "telephone", "psn_no", "insutype")}
+    return {
+        **same,
+        "birth_date": citizen.birth_date.isoformat(),
+        "person_id": person.id,
+        "card": person.card_number,
+        "numbers": dict(citizen.numbers),
+    }
 
 
 def _digest() -> str:
@@ -104,17 +123,64 @@ def _digest() -> str:
     return digest.hexdigest()[:16]
 
 
-def _shown(known: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: known[name] for name in ("hospital_port", "sms_port", "secrets")}
+def _sign_ins(known: Mapping[str, Any]) -> dict[str, Any]:
+    """Citizens, staff and systems with the secrets they sign in with."""
+    secrets = known["secrets"]
+    staff = [{**row, "password": secrets[f"staff/{row['name']}"]} for row in region_tables.rows("staff")]
+    systems: dict[str, Any] = {}
+    names = {row["id"]: row["name"] for row in region_tables.rows("organisations")}
+    for row in region_tables.rows("endpoints"):
+        code = row["organisation_id"]
+        systems[code] = {
+            "name": names[code],
+            "token": secrets[f"{code}/token"],
+            "access_key": code,
+            "secret": secrets[f"{code}/access-key"],
+            "mllp": {k: row[k] for k in ("host", "application", "facility")} | {"port": known["hospital_port"]},
+        }
+    for name in ("stranger", "monitor"):
+        systems[name] = {"name": name, "token": secrets[f"{name}/token"]}
+    return {"citizens": known["citizens"], "staff": staff, "systems": systems}
+
+
+def _simulators(settings: Settings, known: Mapping[str, Any]) -> dict[str, Any]:
+    """What fixtures.simulators wants to know of the hub and of each hospital it plays."""
+    hospitals = [
+        {"organisation_id": code, "name": system["name"], "access_key": code, "secret": system["secret"]}
+        | system["mllp"]
+        for code, system in _sign_ins(known)["systems"].items()
+        if "mllp" in system
+    ]
+    return {
+        "hub": {
+            "mllp": [settings.host, settings.mllp_port],
+            "http": f"http://{settings.host}:{settings.doors.get('hospital', settings.http_port)}",
+        },
+        "control_port": known["control_port"],
+        "folder": str(settings.home / "simulators"),
+        "sms_key": known["secrets"]["sms-gateway"],
+        "hospitals": hospitals,
+    }
+
+
+def _control(known: Mapping[str, Any]) -> dict[str, str]:
+    base = f"http://127.0.0.1:{known['control_port']}"
+    return {"control": base, "sms": f"{base}/sms/"}
 
 
 def _print(region: Running, known: Mapping[str, Any]) -> None:
-    console = Console(highlight=False)
-    table = Table(title=f"The demonstration region (up in {region.started_seconds:.1f} s)", title_justify="left")
-    table.add_column("where")
-    table.add_column("address", overflow="fold")
+    sign_ins = _sign_ins(known)
+    where = Table("where", "address", "sign in as", title=f"OneCard Hub, up in {region.started_seconds:.1f} s")
+    first = {row["role"]: f"{row['name']} / {row['password']}" for row in reversed(sign_ins["staff"])}
+    citizen = sign_ins["citizens"][0]
+    as_whom = {
+        "citizen": f"card {citizen['card']}, telephone {citizen['telephone']}",
+        "workbench": first["doctor"],
+        "bureau": first["bureau"],
+        "operations": first["operator"],
+    }
     for name, address in addresses(region.settings).items():
-        table.add_row(name.replace("_", " "), address)
-    table.add_row("SMS gateway (one-time codes)", f"http://{region.settings.host}:{known['sms_port']}/")
-    console.print(table)
-    console.print("`onecard info` prints all of this, every sign-in and credential as JSON. Ctrl-C ends the region.")
+        where.add_row(name.replace("_", " "), address, as_whom.get(name, ""))
+    where.add_row("one-time codes (SMS)", _control(known)["sms"])
+    Console(highlight=False).print(where)
+    print("`onecard info` prints all of it, every citizen, desk and system, as JSON. Ctrl-C ends the region.")

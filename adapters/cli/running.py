@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -37,16 +38,16 @@ class Running:
 
     settings: Settings
     supervisor: Supervisor
+    postgres_pid: int | None
     started_seconds: float
 
 
 def serve(*, workers: int | None, doors: dict[Face, int]) -> None:
     settings = changed(Settings(), workers=workers, doors=doors or None)
     with running(settings) as region:
-        write_info(region)
         for name, address in addresses(region.settings).items():
             print(f"{name:20} {address}", file=sys.stderr)
-        region.supervisor.watch()
+        keep_up(region)
 
 
 def info() -> str:
@@ -67,9 +68,10 @@ def running(
 ) -> Iterator[Running]:
     """Database, migration, whatever `prepare` adds, workers; all of it ended when the block is left."""
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the supervisor takes over: leave in good order
     with contextlib.ExitStack() as stack:
         stack.callback(settings.secrets_file.unlink, missing_ok=True)
-        settings = stack.enter_context(with_database(settings))
+        settings, postgres_pid = stack.enter_context(with_database(settings))
         settings = stack.enter_context(with_ports(settings, or_another=or_another))
         others = prepare(settings)
         shutil.rmtree(settings.metrics_folder, ignore_errors=True)
@@ -77,19 +79,19 @@ def running(
         children = [worker(settings, number) for number in range(1, settings.workers + 1)]
         supervisor = stack.enter_context(Supervisor([*others, *children], log=log))
         supervisor.wait_until_ready()
-        yield Running(settings, supervisor, time.monotonic() - began)
+        yield Running(settings, supervisor, postgres_pid, time.monotonic() - began)
 
 
 @contextlib.contextmanager
-def with_database(settings: Settings) -> Iterator[Settings]:
+def with_database(settings: Settings) -> Iterator[tuple[Settings, int | None]]:
     """A migrated database: one's own, or the embedded one, which this process then owns alone."""
     if settings.database_url is not None:
         bring_up_to_date(settings, libpq_url(settings.database_url.get_secret_value()))
-        yield settings
+        yield settings, None
         return
     with only_one(settings.home), embedded(settings) as server:
         bring_up_to_date(settings, server.dsn())
-        yield changed(settings, database_url=SecretStr(server.dsn()))
+        yield changed(settings, database_url=SecretStr(server.dsn())), server.pid
 
 
 @contextlib.contextmanager
@@ -127,12 +129,21 @@ def addresses(settings: Settings) -> dict[str, str]:
     return found
 
 
+def keep_up(region: Running, **more: object) -> None:
+    """Say where everything is, and watch over it until somebody says stop."""
+    write_info(region, **more)
+    region.supervisor.watch(revived=lambda: write_info(region, **more))
+
+
 def write_info(region: Running, **more: object) -> None:
     """What `onecard info` prints; readable by its owner only, since a demonstration writes its sign-ins there."""
+    processes = {child.name: child.process.pid for child in region.supervisor.children if child.process}
+    if region.postgres_pid is not None:
+        processes["postgres"] = region.postgres_pid
     facts = {
         "home": str(region.settings.home),
         "pid": os.getpid(),
-        "processes": {child.name: child.process.pid for child in region.supervisor.children if child.process},
+        "processes": processes,
         "addresses": addresses(region.settings),
         **more,
     }

@@ -55,7 +55,8 @@ def _target(to: str | None) -> tuple[str, int]:
 def _spoken_from(message: bytes) -> str:
     """The address that the demonstration knows the sender (MSH-4) by; any address for other regions."""
     try:
-        hospitals = json.loads(Settings().secrets_file.read_text())["hospitals"]
-        return hospitals[message.split(b"|")[3].split(b"^")[0].decode()]
-    except (OSError, KeyError, IndexError, ValueError):
+        systems = json.loads(Settings().secrets_file.read_text())["systems"]
+        facility = message.split(b"|")[3].split(b"^")[0].decode()
+        return next(s["mllp"]["host"] for s in systems.values() if s.get("mllp", {}).get("facility") == facility)
+    except (OSError, KeyError, IndexError, ValueError, StopIteration):
         return ""

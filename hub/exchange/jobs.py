@@ -34,6 +34,7 @@ class Job(Base):
     fence: Mapped[int] = mapped_column(default=0)
     runs: Mapped[int] = mapped_column(default=0)
     failures: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[bool] = mapped_column(default=False)
     finished_at: Mapped[datetime | None]
     outcome: Mapped[str | None]
 
@@ -50,7 +51,7 @@ def schedule(session: Session, every: Mapping[str, timedelta], *, at: datetime) 
     """Make the rows of jobs that are new, due at once; a changed interval counts from the next run."""
     for name, interval in sorted(every.items()):
         seconds = int(interval.total_seconds())
-        row = insert(Job).values(name=name, every_seconds=seconds, due_at=at, fence=0, runs=0, failures=0)
+        row = insert(Job).values(name=name, every_seconds=seconds, due_at=at, fence=0, runs=0, failures=0, failed=False)
         session.execute(
             row.on_conflict_do_update(
                 index_elements=[Job.name], set_={"every_seconds": seconds}, where=Job.every_seconds != seconds
@@ -78,7 +79,7 @@ def finish(session: Session, claimed: Claimed, *, at: datetime, outcome: str, fa
         return False
     job.lease_owner = job.lease_until = None
     job.due_at, job.finished_at = at + timedelta(seconds=job.every_seconds), at
-    job.runs, job.failures, job.outcome = job.runs + 1, job.failures + failed, outcome
+    job.runs, job.failures, job.failed, job.outcome = job.runs + 1, job.failures + failed, failed, outcome
     return True
 
 

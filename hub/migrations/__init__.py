@@ -9,6 +9,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
@@ -49,7 +50,12 @@ def after_restore(url: str) -> None:
         connection.execute(text("UPDATE due SET xid = 0 WHERE state = 'due'"))
 
 
-def configuration(connection: Connection) -> Config:
+def newest_version() -> str | None:
+    """The revision that this code works with."""
+    return ScriptDirectory.from_config(configuration()).get_current_head()
+
+
+def configuration(connection: Connection | None = None) -> Config:
     """Alembic's configuration for an open connection; there is no alembic.ini."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
