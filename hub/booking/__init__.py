@@ -2,6 +2,7 @@
 
 tables.py ..... Schedule, Slot, Hold, Appointment, Limit and their states
 calendar.py ... schedules become slots; search
+places.py ..... the counters of a slot, under contention
 book.py ....... hold and book, alone or in a batch
 change.py ..... reschedule, cancel, arrive, no-show; reading appointments
 limits.py ..... dated rules per card

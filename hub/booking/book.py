@@ -1,8 +1,7 @@
 """Taking a place: hold it, book it, for one person or for a batch of people at once.
 
-What decides the race is one statement, `_TAKE`: it locks the slots in id order, gives out what is
-left in order of arrival and writes the appointments, all or nothing per person. A refusal in a
-batch is a value; only bugs raise.
+The ladder of refusals is climbed on what is read without a lock, so that hundreds who come too
+late disturb nobody; the locked slots then decide. A refusal in a batch is a value; only bugs raise.
 """
 
 from collections import defaultdict
@@ -10,14 +9,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from hub import people, trust
 from hub.booking.calendar import Offer, offers
 from hub.booking.faults import AlreadyBooked, HoldUnknown, SlotBlocked, SlotPast, SlotReserved, SlotTaken, SlotUnknown
 from hub.booking.limits import COUNTED, judge, limits_in_force
-from hub.booking.tables import CHANNELS, Appointment, Hold, Limit, Slot
+from hub.booking.places import lock_cards, lock_places, move_counters
+from hub.booking.tables import CHANNELS, Appointment, Hold, Limit
 from hub.booking.telling import spoken, tell_many
 from hub.faults import Fault, Invalid, Problem
 from hub.trust import Caller
@@ -26,8 +26,6 @@ from hub.units import day_of
 HOLD_LASTS = timedelta(minutes=10)
 SEEN_AFTER = timedelta(days=30)
 """How long after the visit the hospital may still read the record of somebody who had an appointment."""
-
-_CARD_LOCK = 421_201
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +124,15 @@ def hold(session: Session, caller: Caller, *, slot_id: int, person_id: int, chan
     ).first()
     if earlier is not None and earlier.id == case.hold_id:
         return earlier
-    if earlier is not None:
-        session.expunge(earlier)
-        sweep(session, [earlier.slot_id, slot_id], caller, also=[earlier.id])
-    elif not _room(case.offer):
-        sweep(session, [slot_id], caller)
-    if not _hold_place(session, slot_id):
+    mine = [] if earlier is None else [earlier]
+    for row in mine:
+        session.expunge(row)
+    places = lock_places(
+        session, [slot_id, *(row.slot_id for row in mine)], at=caller.at, giving_back=[row.id for row in mine]
+    )
+    if places[slot_id].room < 1 or not places[slot_id].free:
         raise SlotTaken(**slot_facts(case.offer))
+    move_counters(session, slot_id, held=1)
     row = Hold(
         slot_id=slot_id,
         person_id=person_id,
@@ -156,7 +156,7 @@ def release(session: Session, caller: Caller, *, hold_id: int) -> None:
     except people.PersonUnknown:
         raise HoldUnknown(hold_id=hold_id) from None
     session.expunge(row)
-    sweep(session, [row.slot_id], caller, also=[hold_id])
+    lock_places(session, [row.slot_id], at=caller.at, giving_back=[hold_id])
 
 
 def check_person(session: Session, caller: Caller, *, person_id: int, channel: str) -> tuple[int, ...]:
@@ -189,12 +189,6 @@ def refusal(
     return judge(offer, standing, rules)
 
 
-def lock_cards(session: Session, clusters: Iterable[tuple[int, ...]]) -> None:
-    """Two requests of one card are decided one after the other; taken in order, so that batches cannot deadlock."""
-    for key in sorted({ids[0] for ids in clusters}):
-        session.execute(select(func.pg_advisory_xact_lock(_CARD_LOCK, key % 2**31)))
-
-
 def standing_of(session: Session, person_ids: Iterable[int], *, around: Iterable[Offer]) -> Sequence[Appointment]:
     """What these people have booked within the reach of any limit of these slots."""
     starts = [offer.start_at for offer in around]
@@ -211,23 +205,13 @@ def standing_of(session: Session, person_ids: Iterable[int], *, around: Iterable
     ).all()
 
 
-def sweep(session: Session, slot_ids: Iterable[int], caller: Caller, *, also: Iterable[int] = ()) -> None:
-    """Delete the holds of these slots that have expired at `caller.at`, and those named, and count them out."""
-    session.execute(_SWEEP, {"slots": sorted(set(slot_ids)), "also": list(also), "at": caller.at})
-
-
 def _round(session: Session, cases: list[_Case]) -> None:
     lock_cards(session, (case.ids for case in cases))
     _prepare(session, cases)
     wanted = [case for case in cases if case.open]
     if not wanted:
         return
-    _use_holds(session, wanted)
-    # Whoever holds a place comes first: it is theirs.
-    taken = _take(session, sorted(wanted, key=lambda case: (case.hold_id is None, case.order)))
-    for case in wanted:
-        assert case.offer is not None
-        case.answer = taken.get((case.wish.slot_id, case.wish.person_id)) or SlotTaken(**slot_facts(case.offer))
+    _take(session, wanted)
     booked = [(c.wish.caller, c.answer, c.offer) for c in wanted if isinstance(c.answer, Appointment) and c.offer]
     _let_hospitals_see(session, [(caller, row) for caller, row, _ in booked])
     tell_many(session, "appointment.booked", booked)
@@ -255,19 +239,6 @@ def _prepare(session: Session, cases: list[_Case]) -> None:
         case.hold_id = holds.get((case.wish.slot_id, case.wish.person_id, case.wish.channel))
         if case.open and case.hold_id is None and not case.offer.available:
             case.answer = SlotTaken(**slot_facts(case.offer))
-
-
-def _use_holds(session: Session, cases: list[_Case]) -> None:
-    """Turn own holds into free places, and free the places of expired ones where they are needed."""
-    own = [case.hold_id for case in cases if case.hold_id is not None]
-    full = {case.wish.slot_id for case in cases if case.hold_id is not None or (case.offer and not _room(case.offer))}
-    if full:
-        sweep(session, full, cases[0].wish.caller, also=own)
-
-
-def _room(offer: Offer) -> bool:
-    """Whether places are left even if every row of slot_hold still counted."""
-    return offer.taken + offer.rows_held < offer.capacity
 
 
 def _let_hospitals_see(session: Session, booked: Iterable[tuple[Caller, Appointment]]) -> None:
@@ -309,27 +280,36 @@ def _own_holds(session: Session, cases: Iterable[_Case]) -> dict[tuple[int, int,
     }
 
 
-def _hold_place(session: Session, slot_id: int) -> bool:
-    """The conditional update decides the race for the last place."""
-    wanted = update(Slot).where(Slot.id == slot_id, Slot.state == "free", Slot.taken + Slot.held < Slot.capacity)
-    taken = session.execute(wanted.values(held=Slot.held + 1).execution_options(synchronize_session=False))
-    return bool(taken.rowcount)  # type: ignore[attr-defined]
+def _take(session: Session, cases: Sequence[_Case]) -> None:
+    """Lock, give out what is left in order of arrival, write the appointments in one statement.
+
+    Whoever holds a place comes first: it is theirs.
+    """
+    holds = [case.hold_id for case in cases if case.hold_id is not None]
+    places = lock_places(session, (case.wish.slot_id for case in cases), at=cases[0].wish.caller.at, giving_back=holds)
+    items = []
+    for case in sorted(cases, key=lambda case: (case.hold_id is None, case.order)):
+        number = places[case.wish.slot_id].take()
+        if number is not None:
+            items.append(_take_row(case, number))
+    taken: dict[tuple[int, int], Appointment] = {}
+    if items:
+        columns = dict(zip(_TAKE_COLUMNS, map(list, zip(*items, strict=True)), strict=True))
+        rows = session.scalars(select(Appointment).from_statement(_TAKE), columns)
+        taken = {(row.slot_id, row.person_id): row for row in rows}
+    for case in cases:
+        assert case.offer is not None
+        case.answer = taken.get((case.wish.slot_id, case.wish.person_id)) or SlotTaken(**slot_facts(case.offer))
 
 
-def _take(session: Session, cases: Sequence[_Case]) -> dict[tuple[int, int], Appointment]:
-    """The appointments that came about, by (slot, person); who is missing came too late."""
-    columns = dict(zip(_TAKE_COLUMNS, map(list, zip(*map(_take_row, cases), strict=True)), strict=True))
-    rows = session.scalars(select(Appointment).from_statement(_TAKE), columns)
-    return {(row.slot_id, row.person_id): row for row in rows}
-
-
-def _take_row(case: _Case) -> tuple[object, ...]:
+def _take_row(case: _Case, queue_number: int) -> tuple[object, ...]:
     """One item of `_TAKE`, in the order of `_TAKE_COLUMNS`."""
     wish, offer = case.wish, case.offer
     assert offer is not None
     return (
         wish.slot_id,
         wish.person_id,
+        queue_number,
         wish.channel,
         wish.reason,
         wish.referral_id,
@@ -348,6 +328,7 @@ def _take_row(case: _Case) -> tuple[object, ...]:
 _TAKE_COLUMNS = (
     "slot_ids",
     "person_ids",
+    "queue_numbers",
     "channels",
     "reasons",
     "referral_ids",
@@ -362,51 +343,27 @@ _TAKE_COLUMNS = (
     "instants",
 )
 
-# The row locks of `locked`, taken in id order, decide; `room` is what is left once they are ours.
+# The slots are locked and have the room: their counters move with the rows.
 _TAKE = text("""
 WITH item AS (
-    SELECT i.*, row_number() OVER (PARTITION BY slot_id ORDER BY n) AS place
-    FROM unnest(
-        CAST(:slot_ids AS bigint[]), CAST(:person_ids AS bigint[]), CAST(:channels AS text[]),
-        CAST(:reasons AS text[]), CAST(:referral_ids AS bigint[]), CAST(:organisations AS text[]),
-        CAST(:departments AS text[]), CAST(:practitioners AS text[]), CAST(:services AS text[]),
-        CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]), CAST(:bookers AS text[]),
-        CAST(:booker_organisations AS text[]), CAST(:instants AS timestamptz[])
-    ) WITH ORDINALITY AS i(slot_id, person_id, channel, reason, referral_id, organisation_id, department_id,
-                           practitioner_id, service_id, start_at, end_at, booked_by, booked_by_organisation, at, n)
-), wanted AS (
-    SELECT slot_id, count(*) AS n FROM item GROUP BY slot_id
-), locked AS MATERIALIZED (
-    SELECT id, issued, capacity - taken - held AS room FROM slot
-    WHERE id IN (SELECT slot_id FROM wanted) AND state = 'free' AND taken + held < capacity
-    ORDER BY id FOR NO KEY UPDATE
+    SELECT * FROM unnest(
+        CAST(:slot_ids AS bigint[]), CAST(:person_ids AS bigint[]), CAST(:queue_numbers AS bigint[]),
+        CAST(:channels AS text[]), CAST(:reasons AS text[]), CAST(:referral_ids AS bigint[]),
+        CAST(:organisations AS text[]), CAST(:departments AS text[]), CAST(:practitioners AS text[]),
+        CAST(:services AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]),
+        CAST(:bookers AS text[]), CAST(:booker_organisations AS text[]), CAST(:instants AS timestamptz[])
+    ) AS i(slot_id, person_id, queue_number, channel, reason, referral_id, organisation_id, department_id,
+           practitioner_id, service_id, start_at, end_at, booked_by, booked_by_organisation, at)
 ), moved AS (
-    UPDATE slot SET taken = slot.taken + least(wanted.n, locked.room),
-                    issued = slot.issued + least(wanted.n, locked.room)
-    FROM locked JOIN wanted ON wanted.slot_id = locked.id
-    WHERE slot.id = locked.id
+    UPDATE slot SET taken = slot.taken + n.n, issued = slot.issued + n.n
+    FROM (SELECT slot_id, count(*) AS n FROM item GROUP BY slot_id) AS n
+    WHERE slot.id = n.slot_id
 )
-INSERT INTO appointment (slot_id, person_id, organisation_id, department_id, practitioner_id, service_id, start_at,
-    end_at, queue_number, state, channel, reason, referral_id, booked_by, booked_by_organisation, booked_at,
-    changed_at, version)
-SELECT item.slot_id, item.person_id, item.organisation_id, item.department_id, item.practitioner_id,
-    item.service_id, item.start_at, item.end_at, locked.issued + item.place, 'booked', item.channel, item.reason,
-    item.referral_id, item.booked_by, item.booked_by_organisation, item.at, item.at, 1
-FROM item JOIN locked ON locked.id = item.slot_id
-WHERE item.place <= locked.room
+INSERT INTO appointment (slot_id, person_id, queue_number, channel, reason, referral_id, organisation_id,
+    department_id, practitioner_id, service_id, start_at, end_at, booked_by, booked_by_organisation, booked_at,
+    changed_at, state, version)
+SELECT slot_id, person_id, queue_number, channel, reason, referral_id, organisation_id, department_id,
+    practitioner_id, service_id, start_at, end_at, booked_by, booked_by_organisation, at, at, 'booked', 1
+FROM item
 RETURNING *
-""")
-
-# Slots are locked before their holds, as everywhere.
-_SWEEP = text("""
-WITH locked AS MATERIALIZED (
-    SELECT id FROM slot WHERE id = ANY(:slots) ORDER BY id FOR NO KEY UPDATE
-), gone AS (
-    DELETE FROM slot_hold USING locked
-    WHERE slot_hold.slot_id = locked.id AND (slot_hold.expires_at <= :at OR slot_hold.id = ANY(:also))
-    RETURNING slot_hold.slot_id
-), counted AS (
-    SELECT slot_id, count(*) AS n FROM gone GROUP BY slot_id
-)
-UPDATE slot SET held = slot.held - counted.n FROM counted WHERE slot.id = counted.slot_id
 """)

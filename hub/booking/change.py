@@ -7,15 +7,16 @@ the hospital says who came.
 from collections.abc import Sequence
 from datetime import date
 
-from sqlalchemy import select, text, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub import people, trust
-from hub.booking.book import SEEN_AFTER, Wish, lock_cards, refusal, slot_facts, standing_of, sweep
+from hub.booking.book import SEEN_AFTER, Wish, refusal, slot_facts, standing_of
 from hub.booking.calendar import Offer, offers
 from hub.booking.faults import AppointmentStarted, OtherDepartment, SlotTaken, SlotUnknown
 from hub.booking.limits import limits_in_force
-from hub.booking.tables import APPOINTMENT, Appointment, Slot
+from hub.booking.places import lock_cards, lock_places, move_counters
+from hub.booking.tables import APPOINTMENT, Appointment
 from hub.booking.telling import spoken, tell_many
 from hub.trust import Caller, RecordUnknown
 from hub.units import bounds_of, day_of
@@ -81,10 +82,11 @@ def reschedule(session: Session, caller: Caller, *, appointment_id: int, slot_id
     if new is None:
         raise SlotUnknown(slot_id=slot_id)
     _check_move(session, caller, row, new)
-    sweep(session, [slot_id], caller)
-    number = session.execute(_MOVE, {"old": row.slot_id, "new": slot_id}).scalar()
+    number = lock_places(session, [row.slot_id, slot_id], at=caller.at)[slot_id].take()
     if number is None:
         raise SlotTaken(**slot_facts(new))
+    move_counters(session, row.slot_id, taken=-1)
+    move_counters(session, slot_id, taken=1, issued=1)
     APPOINTMENT.move(row, "reschedule")
     row.slot_id, row.start_at, row.end_at, row.queue_number = slot_id, new.start_at, new.end_at, number
     row.practitioner_id, row.service_id = new.practitioner_id, new.service_id
@@ -117,8 +119,7 @@ def cancel(session: Session, caller: Caller, *, appointment_id: int, reason: str
     row.cancel_reason = reason.strip() or "未说明"
     APPOINTMENT.move(row, "cancel")
     _changed(session, caller, row)
-    back = update(Slot).where(Slot.id == row.slot_id).values(taken=Slot.taken - 1)
-    session.execute(back.execution_options(synchronize_session=False))
+    move_counters(session, row.slot_id, taken=-1)
     trust.end_grants(session, caller, source=f"appointment/{row.id}", until=caller.at)
     tell_many(session, "appointment.cancelled", [(caller, row, _offer_of(session, caller, row))])
     return row
@@ -201,19 +202,3 @@ def _offer_of(session: Session, caller: Caller, row: Appointment) -> Offer:
 def _changed(session: Session, caller: Caller, row: Appointment) -> None:
     row.changed_at, row.version = caller.at, row.version + 1
     session.flush()
-
-
-# Both rows are locked in id order; the new one moves only if it has room, the old one only if the new one moved.
-_MOVE = text("""
-WITH locked AS MATERIALIZED (
-    SELECT id, issued, state, capacity - taken - held AS room FROM slot
-    WHERE id IN (:old, :new) ORDER BY id FOR NO KEY UPDATE
-), target AS (
-    SELECT issued + 1 AS number FROM locked WHERE id = :new AND room > 0 AND state = 'free'
-), moved AS (
-    UPDATE slot SET taken = taken + CASE slot.id WHEN :new THEN 1 ELSE -1 END,
-                    issued = issued + CASE slot.id WHEN :new THEN 1 ELSE 0 END
-    WHERE slot.id IN (:old, :new) AND EXISTS (SELECT FROM target)
-)
-SELECT number FROM target
-""")

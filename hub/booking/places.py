@@ -1,0 +1,78 @@
+"""The places of slots under contention: lock, see what is left, move the counters.
+
+Row locks decide every race. They are taken in id order, in a statement of their own: a statement
+that locks and updates at once may still count with values from before it waited.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.orm import Session
+
+from hub.booking.tables import Slot
+
+_CARD_LOCK = 421_201
+
+
+@dataclass(slots=True)
+class Place:
+    """A locked slot: the last queue number given, and how many places nobody has booked or holds."""
+
+    issued: int
+    room: int
+    held: int
+    free: bool
+
+    def take(self) -> int | None:
+        """The queue number of one more place; None when there is none."""
+        if not self.free or self.room < 1:
+            return None
+        self.issued, self.room = self.issued + 1, self.room - 1
+        return self.issued
+
+
+def lock_cards(session: Session, clusters: Iterable[tuple[int, ...]]) -> None:
+    """Two requests of one card are decided one after the other. Taken before any slot, in order."""
+    for key in sorted({ids[0] for ids in clusters}):
+        session.execute(select(func.pg_advisory_xact_lock(_CARD_LOCK, key % 2**31)))
+
+
+def lock_places(
+    session: Session, slot_ids: Iterable[int], *, at: datetime, giving_back: Iterable[int] = ()
+) -> dict[int, Place]:
+    """Lock slots until the end of the transaction; holds that are given back or have expired at `at` make room."""
+    ids, back = sorted(set(slot_ids)), list(giving_back)
+    places = {
+        row.id: Place(row.issued, row.capacity - row.taken - row.held, row.held, row.state == "free")
+        for row in session.execute(
+            select(Slot.id, Slot.issued, Slot.capacity, Slot.taken, Slot.held, Slot.state)
+            .where(Slot.id.in_(ids))
+            .order_by(Slot.id)
+            .with_for_update(key_share=True)
+        )
+    }
+    if back or any(place.held and place.room < 1 for place in places.values()):
+        for row in session.execute(_SWEEP, {"slots": ids, "back": back, "at": at}):
+            places[row.id].room += row.n
+            places[row.id].held -= row.n
+    return places
+
+
+def move_counters(session: Session, slot_id: int, *, taken: int = 0, issued: int = 0, held: int = 0) -> None:
+    """Add to the counters of a slot."""
+    moved = {"taken": Slot.taken + taken, "issued": Slot.issued + issued, "held": Slot.held + held}
+    wanted = update(Slot).where(Slot.id == slot_id).values(moved)
+    session.execute(wanted.execution_options(synchronize_session=False))
+
+
+_SWEEP = text("""
+WITH gone AS (
+    DELETE FROM slot_hold WHERE (slot_id = ANY(:slots) AND expires_at <= :at) OR id = ANY(:back) RETURNING slot_id
+), counted AS (
+    SELECT slot_id, count(*) AS n FROM gone GROUP BY slot_id
+)
+UPDATE slot SET held = slot.held - counted.n FROM counted WHERE slot.id = counted.slot_id
+RETURNING slot.id, counted.n
+""")
