@@ -1,0 +1,5 @@
+"""The hospital workbench."""
+
+from fastapi import APIRouter
+
+router = APIRouter(include_in_schema=False)

@@ -1,0 +1,74 @@
+"""What a form sent: read as text once, and turned into numbers and amounts with a refusal that names the field."""
+
+import re
+from datetime import date
+from typing import Any
+
+from starlette.requests import Request
+
+from hub.faults import Invalid, Missing
+from hub.units import Money
+
+TEXT_LIMIT = 4000
+
+
+class Form:
+    """The fields of a form or of a query; a field that was not sent is an empty text."""
+
+    def __init__(self, fields: Any) -> None:
+        self._fields = fields
+
+    def text(self, name: str, *, limit: int = TEXT_LIMIT) -> str:
+        """Trimmed text without control characters. Refuses: Invalid over the limit."""
+        value = self._fields.get(name, "")
+        text = value if isinstance(value, str) else ""
+        text = "".join(c for c in text if c.isprintable() or c in "\n\t").strip()
+        if len(text) > limit:
+            raise Invalid(element=name, found=f"{text[:20]}…", allowed=f"≤ {limit}")
+        return text
+
+    def needed(self, name: str, *, limit: int = TEXT_LIMIT) -> str:
+        """Text that must be there. Refuses: Missing, Invalid."""
+        text = self.text(name, limit=limit)
+        if not text:
+            raise Missing(element=name)
+        return text
+
+    def number(self, name: str) -> int:
+        """A row's id. Refuses: Missing, Invalid."""
+        text = self.needed(name, limit=100)
+        if not re.fullmatch(r"\d{1,18}", text):
+            raise Invalid(element=name, found=text[:20], allowed="1, 2, 3 …")
+        return int(text)
+
+    def maybe_number(self, name: str) -> int | None:
+        return self.number(name) if self.text(name) else None
+
+    def amount(self, name: str) -> Money:
+        """Yuan as people type them: 10000, 10,000.50, ¥10000. Refuses: Missing, Invalid."""
+        text = self.needed(name, limit=40).replace(",", "").replace("，", "").lstrip("¥￥").strip()
+        try:
+            amount = Money.yuan(text)
+        except ValueError:
+            raise Invalid(element=name, found=text[:20], allowed="10000, 9705.99") from None
+        if not 0 < amount <= 10_000_000_00:
+            raise Invalid(element=name, found=text[:20], allowed="0.01 – 10,000,000")
+        return amount
+
+    def day(self, name: str, default: date) -> date:
+        """A day as 2026-11-23; what is not a day is the default."""
+        try:
+            return date.fromisoformat(self.text(name, limit=40))
+        except ValueError:
+            return default
+
+
+def query_of(request: Request) -> Form:
+    """The query of a request, read as a form is."""
+    return Form(request.query_params)
+
+
+def form_of(request: Request) -> Form:
+    """The form of a POST; the route class has read it before the route began."""
+    form: Form = request.state.form
+    return form

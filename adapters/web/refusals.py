@@ -1,0 +1,179 @@
+"""A Fault as a page: what happened, what to do now, whom to call with which number; by kind, in one table.
+
+PageRoute wraps every route of the pages: it notes when a request came in, reads its form, writes
+the log line, and turns what the route raised into a page. A page never answers a Fault with a 500.
+"""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from adapters import door
+from adapters.web import sessions
+from adapters.web.forms import Form
+from adapters.web.look import look_of
+from adapters.web.pages import HEADERS, Frame, here, page, see_other
+from adapters.web.words import words
+from hub.faults import Fault, Kind, Unavailable
+
+
+class Rendering(NamedTuple):
+    """How a kind of Fault looks on a page."""
+
+    status: int
+    now: str
+    """Key of the sentence that says what to do now."""
+    mild: bool
+    """Amber: the world has changed or a rule says no; red: something is wrong or down."""
+
+
+BY_KIND: dict[Kind, Rendering] = {
+    Kind.INVALID: Rendering(400, "trouble.invalid", True),
+    Kind.UNKNOWN: Rendering(404, "trouble.unknown", True),
+    Kind.FORBIDDEN: Rendering(403, "trouble.forbidden", False),
+    Kind.CONFLICT: Rendering(409, "trouble.conflict", True),
+    Kind.REFUSED: Rendering(422, "trouble.refused", True),
+    Kind.UNAVAILABLE: Rendering(503, "trouble.unavailable", False),
+}
+
+
+class Link(NamedTuple):
+    text: Markup | str
+    href: str
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What the error block of a page says."""
+
+    what: Markup | str
+    now: Markup | str = ""
+    links: tuple[Link, ...] = ()
+    telephone: str = ""
+    reference: str = ""
+    mild: bool = False
+
+
+def trouble_of(request: Request, fault: Fault, *, links: tuple[Link, ...] = ()) -> Trouble:
+    """A Fault in the visitor's language; `links` are ways out that the page knows."""
+    look = look_of(request)
+    t = words(look.language)
+    how = BY_KIND[fault.kind]
+    return Trouble(
+        what=fault.sentence(look.language),
+        now=t(how.now),
+        links=links,
+        telephone=t("common.telephone"),
+        reference=sessions.door_of(request).trace[:12],
+        mild=how.mild,
+    )
+
+
+def status_of(fault: Fault) -> int:
+    return BY_KIND[fault.kind].status
+
+
+def trouble_page(
+    request: Request, trouble: Trouble, status: int, headers: dict[str, str] | None = None
+) -> HTMLResponse:
+    """A page with nothing but the trouble, in the frame of the face it happened at."""
+    desk = request.url.path.startswith(("/desk", "/bureau", "/ops", "/staff"))
+    frame = Frame(now=door.now(), reference=trouble.reference)
+    layout = "desk/frame.html" if desk else "citizen_face.html"
+    answer = page(request, "trouble.html", frame=frame, status=status, trouble=trouble, layout=layout)
+    answer.headers.update(headers or {})
+    return answer
+
+
+def fault_page(request: Request, fault: Fault) -> HTMLResponse:
+    """The page of a Fault that no route caught; a refusal of a known caller is audited on its own."""
+    caller = getattr(request.state, "caller", None)
+    if caller is not None and not isinstance(fault, Unavailable):
+        door.refused_look(caller, verb=request.state.call.verb, fault=fault)
+    t = words(look_of(request).language)
+    trouble = trouble_of(request, fault, links=(Link(t("trouble.home"), _start(request)),))
+    headers = {"Retry-After": str(fault.retry_after_seconds)} if isinstance(fault, Unavailable) else None
+    if isinstance(fault, sessions.FormOutOfDate):
+        trouble = replace(trouble, now=t("trouble.form"), links=(Link(t("trouble.again"), _before(request)),))
+    elif isinstance(fault, Unavailable) and request.method == "GET":
+        trouble = replace(trouble, links=(Link(t("trouble.again"), here(request)), *trouble.links))
+    return trouble_page(request, trouble, status_of(fault), headers)
+
+
+def plain_page(request: Request, status: int, word: str) -> HTMLResponse:
+    """A refusal of the door itself: `word` names the pair trouble.<word>_what and trouble.<word>."""
+    t = words(look_of(request).language)
+    arrived = getattr(request.state, "door", None)
+    reference = arrived.trace[:12] if arrived else ""
+    links = (Link(t("trouble.home"), _start(request)),)
+    what, now = t(f"trouble.{word}_what"), t(f"trouble.{word}")
+    trouble = Trouble(what, now, links, t("common.telephone"), reference, mild=status < 500)
+    return trouble_page(request, trouble, status)
+
+
+class PageRoute(APIRoute):
+    """Every route of the pages."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        inner = super().get_route_handler()
+        verb = f"web.{self.name}"
+
+        async def handle(request: Request) -> Response:
+            request.state.door = door.arriving("web")
+            with door.logged(request.state.door) as call:
+                request.state.call, call.verb = call, verb
+                return await _answer(request, inner)
+
+        return handle
+
+
+async def _answer(request: Request, inner: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
+    call = request.state.call
+    try:
+        if request.method == "POST":
+            request.state.form = Form(await request.form())
+        return await inner(request)
+    except sessions.SignInNeeded as needed:
+        call.outcome = "sign-in-needed"
+        back = here(request) if request.method == "GET" else "/"
+        return see_other(f"{needed.to}?back={_quoted(back)}")
+    except Fault as fault:
+        call.outcome = fault.code
+        return await run_in_threadpool(fault_page, request, fault)
+    except RequestValidationError:
+        call.outcome = "not-found"
+        return plain_page(request, 404, "missing")
+    except HTTPException as refusal:
+        call.outcome = f"http-{refusal.status_code}"
+        return plain_page(request, refusal.status_code, "missing" if refusal.status_code == 404 else "form")
+    except Exception:
+        call.outcome = "bug"
+        door.log.exception("bug", verb=call.verb, trace=call.trace)
+        answer = plain_page(request, 500, "bug")
+        answer.headers.update(HEADERS)
+        return answer
+
+
+def _start(request: Request) -> str:
+    """The first page of the face a request was at."""
+    path = request.url.path
+    return next((face for face in ("/desk", "/bureau", "/ops", "/staff/sign-in") if path.startswith(face[:5])), "/")
+
+
+def _before(request: Request) -> str:
+    """The page a form stood on, as the browser says, when it is one of ours."""
+    referer = request.headers.get("referer", "")
+    own = str(request.base_url)
+    return "/" + referer.removeprefix(own) if referer.startswith(own) else _start(request)
+
+
+def _quoted(path: str) -> str:
+    return path.replace("%", "%25").replace("&", "%26").replace("?", "%3F").replace("#", "%23").replace(" ", "%20")
