@@ -17,6 +17,7 @@ from adapters.hl7v2.acknowledgements import ACCEPTED, Complaint, Verdict
 from adapters.hl7v2.done import Done
 from adapters.hl7v2.er7 import Message, Unreadable
 from adapters.hl7v2.messages import CODES, MESSAGES, Row, events_of
+from adapters.hl7v2.mllp import KEPT_BYTES, LIMIT_BYTES, Oversized
 from adapters.hl7v2.structures import FALLBACK, Location
 from hub import exchange, trust
 from hub.exchange import Heard
@@ -24,7 +25,6 @@ from hub.faults import Fault, Invalid, Kind, Problem
 from hub.trust import Caller, Door
 
 DOOR = "hl7v2"
-STRANGER_KEPT_BYTES = 64 * 1024
 ORPHAN_AFTER = timedelta(seconds=30)
 PROCESSING_IDS = ("P",)
 NOTHING = Done()
@@ -39,20 +39,40 @@ def receive(raw: bytes, *, address: str) -> Iterator[bytes]:
     try:
         message = er7.read(raw)
     except Unreadable as trouble:
-        store_rubbish(raw, address=address, why=str(trouble), arrival=arrival)
+        _store_rubbish(raw, address, arrival, why=str(trouble))
         yield acknowledgements.unreadable(str(trouble), control_id=arrival.trace[:20], at=arrival.at)
         return
-    if acknowledgements.is_acknowledgement(message) and message.code in ("ACK", "MCF"):
+    if not (acknowledgements.is_acknowledgement(message) and message.code in ("ACK", "MCF")):
+        yield from _Reception(message, arrival, address).answers()
+
+
+def keep(body: bytes, why: str, *, address: str) -> tuple[()]:
+    """Store what came outside any frame, or a frame cut before its end: there is nobody to answer."""
+    _store_rubbish(body, address, door.arriving(DOOR), why=why)
+    return ()
+
+
+def refuse_oversized(event: Oversized, *, address: str) -> Iterator[bytes]:
+    """AR for a message over the limit; its head, length and hash are kept."""
+    arrival = door.arriving(DOOR)
+    why = f"over the limit of {LIMIT_BYTES // 1024 // 1024} MB"
+    _store_rubbish(event.head, address, arrival, why=why, length=event.length, digest=event.digest)
+    try:
+        message = er7.read(event.head)
+    except Unreadable:
+        yield acknowledgements.unreadable(why, control_id=arrival.trace[:20], at=arrival.at)
         return
-    yield from _Reception(message, arrival, address).answers()
+    zh = f"报文超过 {LIMIT_BYTES // 1024 // 1024} MB 的上限，未受理。"
+    verdict = Verdict("AR", (Complaint("207", "too-long", zh, f"The message is {why}."),))
+    yield acknowledgements.acknowledge(message, verdict, control_id=arrival.trace[:20], at=arrival.at)
 
 
-def store_rubbish(
-    head: bytes, *, address: str, why: str, arrival: Door, length: int | None = None, digest: bytes | None = None
+def _store_rubbish(
+    head: bytes, address: str, arrival: Door, *, why: str, length: int | None = None, digest: bytes | None = None
 ) -> None:
-    """Keep what is no message (garbage, a cut frame, one over the limit) for operations to see."""
+    """Keep what is no message for operations to see, under the address it came from."""
     nobody = replace(door.nobody(arrival), id=address)
-    kept, digest = head[:STRANGER_KEPT_BYTES], digest or hashlib.sha256(head).digest()
+    digest = digest or hashlib.sha256(head).digest()
 
     def work(session: Session) -> None:
         heard = exchange.hear(
@@ -61,7 +81,7 @@ def store_rubbish(
             door=DOOR,
             kind="?",
             key=None,
-            body=kept,
+            body=head[:KEPT_BYTES],
             content_hash=digest,
             length=len(head) if length is None else length,
         )
@@ -224,7 +244,7 @@ class _Reception:
                     door=DOOR,
                     kind=f"{self.message.code}^{self.message.event}",
                     key=None,
-                    body=self.message.raw[:STRANGER_KEPT_BYTES],
+                    body=self.message.raw[:KEPT_BYTES],
                     content_hash=self.message.content_hash(),
                     length=len(self.message.raw),
                 )

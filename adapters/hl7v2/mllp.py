@@ -43,6 +43,9 @@ class Oversized(NamedTuple):
 Event: TypeAlias = Frame | Garbage | Cut | Oversized
 
 
+_HARMLESS = b"\r\n\0 "
+
+
 def frame(body: bytes) -> bytes:
     return VT + body + FS + CR
 
@@ -56,6 +59,11 @@ class Framer:
         self._inside = False
         self._looked = 0  # bytes of the buffer that hold neither VT nor FS
         self.closed = False
+
+    @property
+    def holds_garbage(self) -> bool:
+        """True while bytes outside any frame wait for a VT that would end them."""
+        return not self._inside and bool(self._buffer.strip(_HARMLESS))
 
     def feed(self, data: bytes) -> list[Event]:
         """Every event that these bytes complete, in order."""
@@ -75,7 +83,7 @@ class Framer:
         self._buffer.clear()
         if self._inside:
             return [Cut(rest)]
-        return [Garbage(rest[:KEPT_BYTES])] if rest.strip(b"\r\n\0 ") else []
+        return [Garbage(rest[:KEPT_BYTES])] if rest.strip(_HARMLESS) else []
 
     def _take_outside(self, events: list[Event]) -> bool:
         """Look for VT; line ends, blanks and NULs between frames (keep-alives) are no garbage."""
@@ -117,5 +125,5 @@ class Framer:
         garbage = bytes(self._buffer[:length])
         del self._buffer[:length]
         self._looked = 0
-        if garbage.strip(b"\r\n\0 "):
+        if garbage.strip(_HARMLESS):
             events.append(Garbage(garbage[:KEPT_BYTES]))

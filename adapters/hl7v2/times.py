@@ -8,7 +8,7 @@ from hub.faults import Invalid
 from hub.units import CHINA
 
 _FORM = re.compile(
-    r"([12]\d{3})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.(\d{1,9}))?)?)?)?)?)?(?:([+-])(\d\d)(\d\d))?",
+    r"([1-9]\d{3})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.(\d{1,9}))?)?)?)?)?)?(?:([+-])(\d\d)(\d\d))?",
     re.ASCII,
 )
 _BEIJING = timezone(timedelta(hours=8))

@@ -1,0 +1,86 @@
+"""Hospitals that may speak MLLP, and the wire documents they send."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from adapters import door
+from adapters.embedded_postgres import EmbeddedPostgres
+from adapters.hl7v2 import er7, inbound
+from adapters.settings import Settings
+from hub import trust
+from hub.trust import SCOPES
+from tests.conftest import _clone
+from tests.region import COMMUNITY, COUNTY, NOW, TERTIARY
+
+WIRE = Path("fixtures/wire/hl7v2")
+PEERS = {TERTIARY: "127.0.1.1", COUNTY: "127.0.1.2", COMMUNITY: "127.0.1.3"}
+
+
+def document(name: str) -> bytes:
+    """A wire document; the files are kept with LF so that people can read them."""
+    return (WIRE / name).read_bytes().replace(b"\n", b"\r")
+
+
+class Door:
+    """The inbound door on a database of the test's own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def hear(self, raw: bytes, *, sender: str = COMMUNITY, address: str | None = None) -> list[er7.Message]:
+        return [er7.read(answer) for answer in inbound.receive(raw, address=address or PEERS[sender])]
+
+    def answer(self, raw: bytes, *, sender: str = COMMUNITY) -> er7.Message:
+        (answer,) = self.hear(raw, sender=sender)
+        return answer
+
+    def counts(self) -> dict[str, int]:
+        """Rows of every table that has any."""
+        with self.engine.connect() as connection:
+            names = connection.scalars(
+                text("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace")
+            )
+            counted = {name: connection.scalar(text(f'SELECT count(*) FROM "{name}"')) or 0 for name in names}
+        return {name: count for name, count in counted.items() if count}
+
+    def session(self) -> Session:
+        return Session(self.engine, expire_on_commit=False)
+
+
+@pytest.fixture
+def hl7(engine: Engine) -> Door:
+    """A door whose database is this test's own."""
+    return _opened(engine)
+
+
+@pytest.fixture(scope="module")
+def one_clone(server: EmbeddedPostgres, template: str) -> Iterator[Engine]:
+    for engine in _clone(server, template):
+        _opened(engine)
+        yield engine
+
+
+@pytest.fixture
+def refusing(one_clone: Engine, server: EmbeddedPostgres) -> Door:
+    """A door for tests that are refused and so leave nothing but what was heard: they share a database."""
+    door.use_engine(one_clone, Settings(home=server.folder))
+    return Door(one_clone)
+
+
+def _opened(engine: Engine) -> Door:
+    with Session(engine) as session, session.begin():
+        for organisation_id, address in PEERS.items():
+            trust.issue_mllp_peer(
+                session,
+                organisation_id=organisation_id,
+                address=address,
+                application="HIS",
+                facility=organisation_id,
+                scopes=SCOPES,
+                at=NOW,
+            )
+    return Door(engine)
