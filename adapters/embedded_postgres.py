@@ -85,7 +85,7 @@ class EmbeddedPostgres:
     def start(self) -> None:
         """Make the cluster if there is none, start it, and wait until it answers. Raises PostgresError."""
         owner = self._prepare_folder()
-        self._programs = _reachable_programs(programs(self.bin_dir), self.folder, owner)
+        self._programs = reachable_programs(programs(self.bin_dir), self.folder, owner)
         self._check_version()
         if not (self.data / "PG_VERSION").exists():
             self._initialise(owner)
@@ -126,12 +126,7 @@ class EmbeddedPostgres:
             self.folder.chmod(0o700)
             return None
         owner = _unprivileged(self.user, self.data)
-        blocked = next((p for p in self.folder.parents if not _may_enter(p, owner)), None)
-        if blocked is not None:
-            raise PostgresError(
-                f"PostgreSQL runs as user {owner.pw_name}, who cannot enter {blocked}: "
-                "set ONECARD_HOME to a folder that everybody may pass through, for instance /var/lib/onecard"
-            )
+        check_passage(self.folder, owner)
         os.chown(self.folder, owner.pw_uid, owner.pw_gid)
         self.folder.chmod(0o700)
         return owner
@@ -254,7 +249,17 @@ def programs(bin_dir: Path | None = None) -> Path:
     raise PostgresError(f"no initdb beside {wheel.origin}")
 
 
-def _reachable_programs(folder: Path, home: Path, owner: pwd.struct_passwd | None) -> Path:
+def check_passage(folder: Path, user: pwd.struct_passwd) -> None:
+    """Raises PostgresError when a folder above lets `user` not pass."""
+    blocked = next((p for p in folder.parents if p.exists() and not _may_enter(p, user)), None)
+    if blocked is not None:
+        raise PostgresError(
+            f"PostgreSQL runs as user {user.pw_name}, who cannot enter {blocked}: "
+            "set ONECARD_HOME to a folder that everybody may pass through, for instance /var/lib/onecard"
+        )
+
+
+def reachable_programs(folder: Path, home: Path, owner: pwd.struct_passwd | None) -> Path:
     """The programs where their user can run them: a virtual environment under /root is copied once."""
     if owner is None or all(_may_enter(p, owner) for p in (folder, *folder.parents)):
         return folder

@@ -1,0 +1,31 @@
+"""Every refusal of the hub, whatever it refuses, and every door that must be able to say it."""
+
+import re
+
+import pytest
+
+from hub.faults import Fault, Kind, every_fault
+from hub.migrations import import_every_room
+
+import_every_room()
+FAULTS = {
+    f"{fault.__module__}.{fault.__name__}": fault for fault in every_fault() if fault.__module__.startswith("hub")
+}
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+@pytest.fixture(params=FAULTS)
+def fault(request: pytest.FixtureRequest) -> type[Fault]:
+    return FAULTS[request.param]
+
+
+def test_every_fault_is_of_a_kind_and_says_so_in_both_languages(fault: type[Fault]) -> None:
+    assert fault.kind in Kind
+    assert CHINESE.search(fault.zh), "a clerk reads Chinese"
+    assert fault.en, "others read English"
+    assert not CHINESE.search(fault.en), "which is English"
+
+
+def test_every_code_belongs_to_one_fault() -> None:
+    codes = [fault.__new__(fault).code for fault in every_fault()]
+    assert sorted(codes) == sorted(set(codes))
