@@ -263,13 +263,19 @@ def reachable_programs(folder: Path, home: Path, owner: pwd.struct_passwd | None
     """The programs where their user can run them: a virtual environment under /root is copied once."""
     if owner is None or all(_may_enter(p, owner) for p in (folder, *folder.parents)):
         return folder
-    copy = home / f"programs-{folder.parent.name}-{int(folder.stat().st_mtime)}"
+    install, package = folder.parent, folder.parent.parent
+    copy = home / f"programs-{install.name}-{int(folder.stat().st_mtime)}"
     if not copy.exists():
         partial = copy.with_name(f"{copy.name}.{os.getpid()}")
-        shutil.copytree(folder.parent, partial, symlinks=True, ignore=shutil.ignore_patterns("*.a", "include"))
-        partial.chmod(0o755)
+        shutil.copytree(install, partial / package.name / install.name, symlinks=True, ignore=_not_needed)
+        libraries = package.with_name(f"{package.name}.libs")  # beside the package, where the programs look for them
+        if libraries.exists():
+            shutil.copytree(libraries, partial / libraries.name)
         partial.rename(copy)
-    return copy / "bin"
+    return copy / package.name / install.name / "bin"
+
+
+_not_needed = shutil.ignore_patterns("*.a", "include")
 
 
 def _unprivileged(wanted: str | None, data: Path) -> pwd.struct_passwd:
