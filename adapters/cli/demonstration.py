@@ -82,7 +82,7 @@ def _furnish(settings: Settings, known: dict[str, Any]) -> list[Child]:
         write_private_json(settings.home / "demo.json", known)
     config = settings.home / "simulators.json"
     write_private_json(config, _simulators(settings, known))
-    return [Child("simulators", [sys.executable, "-m", "fixtures.simulators.child", str(config)])]
+    return [Child("simulators", [sys.executable, "-m", "fixtures.simulators.region", "--config", str(config)])]
 
 
 def _load(settings: Settings, known: dict[str, Any]) -> None:
