@@ -1,0 +1,175 @@
+"""One call of the JSON API, from the raw request to the answer's bytes.
+
+Sign-in, the body and the query are checked first; then one transaction: the idempotency key, the
+operation, the audit row, the stored answer. The answer leaves after the commit.
+"""
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import anyio.to_thread
+import msgspec
+from sqlalchemy.orm import Session
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters import door
+from adapters.api import problems
+from adapters.api.operations import Call, Operation
+from adapters.api.problems import BodyUnreadable, KeyReused
+from hub import exchange, trust
+from hub.faults import Fault, Invalid, Missing
+from hub.trust import Caller, CredentialRefused, Door
+
+JSON = "application/json"
+_NUL = rb"\u0000"
+_AT = re.compile(r" - at `\$\.?(?P<place>[^`]*)`$")
+_FIELD = re.compile(r"^Object (?:contains )?(?P<what>missing required|unknown) field `(?P<name>[^`]*)`")
+_BYTE = re.compile(r"\(byte (\d+)\)")
+
+
+@dataclass(slots=True)
+class Incoming:
+    """What the event loop has read of a request; the thread does the rest."""
+
+    arrived: Door
+    token: str
+    key: str | None
+    body: bytes
+    path: dict[str, str]
+    query: dict[str, str]
+    caller: Caller | None = None
+    call: Call[Any] | None = None
+
+
+def endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
+    """The raw route of an operation."""
+    decoder = msgspec.json.Decoder(operation.body) if operation.body is not None else None
+
+    async def answer(request: Request) -> Response:
+        arrived = door.arriving("api", request.headers.get("x-request-id"))
+        token = request.headers.get("authorization", "")
+        if not token.lower().startswith("bearer "):
+            return problems.no_token(arrived.trace)
+        if decoder is not None:
+            media_type = request.headers.get("content-type", "")
+            if media_type.partition(";")[0].strip().lower() != JSON:
+                return problems.wrong_media_type(media_type, arrived.trace)
+        incoming = Incoming(
+            arrived,
+            token[7:].strip(),
+            request.headers.get("idempotency-key"),
+            await request.body(),
+            dict(request.path_params),
+            dict(request.query_params),
+        )
+        return await anyio.to_thread.run_sync(_answered, operation, decoder, incoming)
+
+    answer.__name__ = operation.run.__name__
+    return answer
+
+
+def _answered(operation: Operation, decoder: Any, incoming: Incoming) -> Response:
+    try:
+        with door.logged(incoming.arrived) as line:
+            line.verb = operation.verb
+            try:
+                body = None if decoder is None else decode(decoder, incoming.body)
+                query = None if operation.query is None else convert(operation.query, incoming.query)
+                content, repeated = door.transact(lambda session: _work(session, operation, incoming, body, query))
+            finally:
+                line.caller = incoming.caller.id if incoming.caller else "?"
+    except Fault as fault:
+        _write_refusal(operation, incoming, fault)
+        return problems.render(fault, incoming.arrived.trace, operation.names)
+    headers = {"X-Request-Id": incoming.arrived.trace}
+    if repeated:
+        headers["Idempotent-Replay"] = "true"
+    if operation.status == 204:
+        return Response(None, 204, headers)
+    return Response(content, operation.status, headers, media_type=JSON)
+
+
+def _work(session: Session, operation: Operation, incoming: Incoming, body: Any, query: Any) -> tuple[bytes, bool]:
+    caller = incoming.caller = trust.bearer(session, incoming.token, incoming.arrived)
+    heard = None
+    if incoming.key is not None and operation.method == "POST":
+        heard = _hear(session, caller, operation, incoming)
+        if heard.conflict:
+            raise KeyReused(key=incoming.key)
+        if heard.repeat_answer is not None:
+            return heard.repeat_answer, True
+    call = incoming.call = Call(session, caller, body, incoming.path, query)
+    content = msgspec.json.encode(operation.run(call))
+    trust.audit(session, caller, verb=operation.verb, person_id=call.person_id, subject=call.subject)
+    if heard is not None:
+        exchange.answer(session, heard, answer=content)
+    return content, False
+
+
+def _hear(session: Session, caller: Caller, operation: Operation, incoming: Incoming) -> exchange.Heard:
+    path = operation.path.format(**incoming.path)
+    return exchange.hear(
+        session,
+        caller,
+        door="api",
+        kind=f"{operation.method} {path}",
+        key=incoming.key,
+        body=incoming.body,
+        content_hash=hashlib.sha256(path.encode() + b"\n" + incoming.body).digest(),
+    )
+
+
+def _write_refusal(operation: Operation, incoming: Incoming, fault: Fault) -> None:
+    """The refused transaction is gone; that somebody tried stays."""
+    if incoming.caller is not None and not isinstance(fault, CredentialRefused):
+        person_id = incoming.call.person_id if incoming.call else None
+        door.refused_look(incoming.caller, verb=operation.verb, fault=fault, person_id=person_id)
+
+
+def decode(decoder: Any, body: bytes) -> Any:
+    """The body as its struct. Refuses: BodyUnreadable with the byte, Invalid with the element."""
+    nothing = body.find(_NUL)
+    if nothing >= 0:
+        raise BodyUnreadable(element=f"byte {nothing}", why="U+0000")
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as wrong:
+        raise _invalid(str(wrong)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+        found = _BYTE.search(str(wrong))
+        place = f"byte {found[1]}" if found else "body"
+        raise BodyUnreadable(element=place, why=str(wrong)) from None
+
+
+def convert(query: type[msgspec.Struct], given: dict[str, str]) -> Any:
+    """The query parameters as their struct. Refuses: Invalid, also for a parameter that is not offered."""
+    fields = {field.encode_name for field in msgspec.structs.fields(query)}
+    stranger = next((name for name in given if name not in fields), None)
+    if stranger is not None:
+        raise Invalid(element=stranger, found=given[stranger], allowed=", ".join(sorted(fields)))
+    for name, value in given.items():
+        if "\x00" in value:
+            raise Invalid(element=name, found="U+0000", allowed="text")
+    try:
+        return msgspec.convert(given, query, strict=False)
+    except msgspec.ValidationError as wrong:
+        raise _invalid(str(wrong)) from None
+
+
+def _invalid(message: str) -> Invalid:
+    """msgspec's sentence as ours: "Expected `int`, got `str` - at `$.slot_id`"."""
+    at = _AT.search(message)
+    place = at["place"] if at else ""
+    said = _AT.sub("", message)
+    field = _FIELD.search(said)
+    if field is not None:
+        element = f"{place}.{field['name']}".lstrip(".")
+        if field["what"] == "missing required":
+            return Missing(element=element)
+        return Invalid(element=element, found=field["name"], allowed="–")
+    allowed, _, found = said.partition(", got ")
+    return Invalid(element=place or "body", found=found.strip("`") or said, allowed=allowed.removeprefix("Expected "))

@@ -1,0 +1,84 @@
+"""What an operation of the JSON API is, and the one table they are all written into.
+
+An operation says its method, path, body and answer once; the route, the checks and the description
+in openapi/api.json follow from it. Its function runs inside the transaction of the call.
+
+    @operation("POST", "/holds", tag="booking", body=HoldWish, answer=HoldView, status=201)
+    def hold(call: Call[HoldWish]) -> HoldView: ...
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from sqlalchemy.orm import Session
+
+from hub.faults import Fault
+from hub.trust import Caller
+
+B = TypeVar("B")
+
+
+@dataclass(slots=True)
+class Call(Generic[B]):
+    """One call as its operation sees it. What it is about goes into the audit row."""
+
+    session: Session
+    caller: Caller
+    body: B
+    path: dict[str, str]
+    query: Any = None
+    person_id: int | None = None
+    subject: str | None = None
+
+    def number(self, name: str) -> int:
+        """An id from the path; the route's pattern has made sure it is one."""
+        return int(self.path[name])
+
+    def about(self, *, person_id: int | None = None, subject: str | None = None) -> None:
+        self.person_id, self.subject = person_id, subject
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """`names` are the refusals about what the URL itself names: they are 404, elsewhere the same is 422."""
+
+    method: str
+    path: str
+    tag: str
+    run: Callable[[Call[Any]], Any]
+    summary: str
+    body: type | None = None
+    query: type[msgspec.Struct] | None = None
+    answer: Any = None
+    status: int = 200
+    names: tuple[type[Fault], ...] = field(default=())
+
+    @property
+    def verb(self) -> str:
+        return f"{self.tag}.{self.run.__name__}"
+
+
+OPERATIONS: list[Operation] = []
+
+
+def operation(
+    method: str,
+    path: str,
+    *,
+    tag: str,
+    body: type | None = None,
+    query: type[msgspec.Struct] | None = None,
+    answer: Any = None,
+    status: int = 200,
+    names: tuple[type[Fault], ...] = (),
+) -> Callable[[Callable[[Call[Any]], Any]], Callable[[Call[Any]], Any]]:
+    """Write a function into the table; the first line of its docstring becomes the summary."""
+
+    def written(run: Callable[[Call[Any]], Any]) -> Callable[[Call[Any]], Any]:
+        summary = (run.__doc__ or "").strip().partition("\n")[0]
+        OPERATIONS.append(Operation(method, path, tag, run, summary, body, query, answer, status, names))
+        return run
+
+    return written
