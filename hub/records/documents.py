@@ -138,11 +138,13 @@ def sign(session: Session, caller: Caller, *, document_id: int, signer_id: str) 
 
 
 def document(session: Session, caller: Caller, document_id: int) -> Document:
-    """One document. Refuses: NotAllowed, DocumentUnknown (also for who may not see it)."""
+    """One document; whoever wrote or signed it may read it. Refuses: NotAllowed, DocumentUnknown."""
     trust.require(caller, "records.read")
     row = session.get(Document, document_id)
     if row is None:
         raise DocumentUnknown(document=document_id)
+    if caller.organisation_id in {signed.organisation_id for signed in signatures(session, document_id)}:
+        return row
     try:
         trust.admit(session, caller, people.cluster(session, row.person_id), "document", owner=row.organisation_id)
     except trust.RecordUnknown:
