@@ -14,7 +14,7 @@ from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, func, o
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hub import directory, people, trust
+from hub import directory, exchange, people, trust
 from hub.db import Base, identity
 from hub.faults import Missing, Unknown
 from hub.records.access import readable, require_own
@@ -104,8 +104,11 @@ def publish(
     issued_at: datetime,
     author: Author,
     filler_number: str,
+    copies_to: Sequence[str] = (),
 ) -> Report:
     """A result as its hospital reports it: a new report, the one that stands, or a corrected version of it.
+
+    What is new goes to the organisations of `copies_to` and is told to the patient.
 
     Refuses: NotAllowed, NotYourRecord, Missing.
     """
@@ -140,6 +143,15 @@ def publish(
         for position, measured in enumerate(observations, start=1)
     )
     session.flush()
+    for destination in copies_to:
+        exchange.post(
+            session,
+            caller,
+            destination=destination,
+            subject=f"person/{person_id}",
+            kind="result.published",
+            snapshot=snapshot(session, made, destination),
+        )
     hospital = directory.organisation(session, organisation_id).name
     told = f"您在{hospital}的“{order['name']}”报告已出，可在“我的报告”中查看。"
     tell(session, caller, person_id=person_id, template="result.published", text=told)

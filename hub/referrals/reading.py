@@ -94,17 +94,15 @@ def expected_at(session: Session, *, organisation_id: str, person_id: int, at: d
     return max(rows, key=lambda row: row.state in EXPECTED, default=None)
 
 
-def arrived_in(session: Session, *, visit_id: int) -> Referral | None:
-    """The referral that brought the patient into a visit, while it is still open."""
-    wanted = select(Referral).where(Referral.receiver_visit_id == visit_id, Referral.state == "arrived")
-    return session.scalars(wanted).one_or_none()
+def brought_into(session: Session, *, visit_id: int) -> Referral | None:
+    """The referral that brought the patient into a visit."""
+    return session.scalars(select(Referral).where(Referral.receiver_visit_id == visit_id)).one_or_none()
 
 
 def holding(session: Session, *, appointment_id: int) -> Referral | None:
-    """The referral that travels with an appointment."""
-    return session.scalars(
-        select(Referral).where(Referral.appointment_id == appointment_id, Referral.slot_leg == "booked")
-    ).one_or_none()
+    """The referral that travels with an appointment, locked: a referral is always locked before its place."""
+    wanted = select(Referral).where(Referral.appointment_id == appointment_id, Referral.slot_leg == "booked")
+    return session.scalars(wanted.with_for_update()).one_or_none()
 
 
 def following(session: Session, *, person_id: int, receiver_id: str) -> Sequence[Referral]:

@@ -50,7 +50,7 @@ REFERRAL = Lifecycle(
         ("draft", "send"): "sent",
         ("draft", "discard"): "error",
         ("sent", "receive"): "received",
-        **{(state, "accept"): "accepted" for state in ("sent", "received")},
+        **{(state, "accept"): "accepted" for state in UNANSWERED},
         **{(state, "request-info"): "info-requested" for state in ("sent", "received")},
         ("info-requested", "answer-info"): "received",
         **{(state, "reject"): "rejected" for state in UNANSWERED},

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from hub import people, records, trust
 from hub.faults import Conflict, Missing
-from hub.referrals.actions import require_action
+from hub.referrals.actions import RECEIVER, ReferralUnknown, require_action, roles
 from hub.referrals.facts import Letter, ReferralFacts, checked_direction, content_hash
 from hub.referrals.messages import announce
 from hub.referrals.reading import by_number
@@ -69,13 +69,7 @@ def send(session: Session, caller: Caller, *, referral_id: int) -> Referral:
 
     Refuses: ReferralUnknown, NotAllowed, NotYourMove, IllegalMove.
     """
-    row = _act(session, caller, referral_id, "send")
-    row.sent_at, row.answer_due_at = caller.at, caller.at + ANSWER_WITHIN[row.priority]
-    session.flush()
-    if row.priority == "urgent":
-        let_see(session, caller, row, row.receiver_id)
-    announce(session, caller, row, "send")
-    return row
+    return _send(session, caller, lock(session, caller, referral_id=referral_id, action="send"))
 
 
 def discard(session: Session, caller: Caller, *, referral_id: int) -> Referral:
@@ -166,6 +160,15 @@ def redirect(
     return successor
 
 
+def send_onward(session: Session, caller: Caller, *, referral_id: int) -> Referral:
+    """Send the successor of a referral that the caller has just redirected. Refuses: ReferralUnknown, IllegalMove."""
+    row = locked(session, referral_id)
+    previous = locked(session, row.previous_id) if row.previous_id is not None else None
+    if previous is None or previous.state != "redirected" or RECEIVER not in roles(caller, previous):
+        raise ReferralUnknown(referral=referral_id)
+    return _send(session, caller, row)
+
+
 def arrive(session: Session, caller: Caller, *, referral_id: int, visit_id: int | None = None) -> Referral:
     """The patient is there, in the visit given. Refuses: as `send`."""
     row = _act(session, caller, referral_id, "arrive")
@@ -177,6 +180,7 @@ def undo_arrival(session: Session, caller: Caller, *, referral_id: int) -> Refer
     """The admission was a mistake. Refuses: as `send`."""
     row = _act(session, caller, referral_id, "undo-arrival")
     row.receiver_visit_id = None
+    row.slot_leg = "lost" if row.slot_leg == "booked" else row.slot_leg
     return _told(session, caller, row, "undo-arrival")
 
 
@@ -193,8 +197,7 @@ def complete(session: Session, caller: Caller, *, referral_id: int, letter: Lett
     A referral from which the patient was already sent back down ends as `returned-down`.
     Refuses: Missing, SignedByAnother, PractitionerUnknown, and as `send`.
     """
-    row = locked(session, referral_id)
-    require_action(caller, row, "complete")
+    row = lock(session, caller, referral_id=referral_id, action="complete")
     written = records.write_document(
         session,
         caller,
@@ -212,10 +215,19 @@ def complete(session: Session, caller: Caller, *, referral_id: int, letter: Lett
     return _told(session, caller, row, event)
 
 
+def lock(session: Session, caller: Caller, *, referral_id: int, action: str) -> Referral:
+    """The row, locked, for one who may take this action now; a referral is locked before what it carries.
+
+    Refuses: AlreadyHasPlace, and as `send`.
+    """
+    row = locked(session, referral_id)
+    require_action(caller, row, action)
+    return row
+
+
 def take_place(session: Session, caller: Caller, *, referral_id: int, appointment_id: int) -> Referral:
     """Join a booked appointment to the referral. Refuses: AlreadyHasPlace, and as `send`."""
-    row = locked(session, referral_id)
-    require_action(caller, row, "book")
+    row = lock(session, caller, referral_id=referral_id, action="book")
     row.slot_leg, row.appointment_id = "booked", appointment_id
     move(session, caller, row, "book", note=f"appointment/{appointment_id}")
     return row
@@ -249,9 +261,16 @@ def unfile(session: Session, *, referral: Referral) -> None:
     session.flush()
 
 
+def _send(session: Session, caller: Caller, row: Referral) -> Referral:
+    move(session, caller, row, "send")
+    row.sent_at, row.answer_due_at = caller.at, caller.at + ANSWER_WITHIN[row.priority]
+    if row.priority == "urgent":
+        let_see(session, caller, row, row.receiver_id)
+    return _told(session, caller, row, "send")
+
+
 def _act(session: Session, caller: Caller, referral_id: int, action: str, *, note: str = "") -> Referral:
-    row = locked(session, referral_id)
-    require_action(caller, row, action)
+    row = lock(session, caller, referral_id=referral_id, action=action)
     move(session, caller, row, action, note=note)
     return row
 

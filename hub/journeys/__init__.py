@@ -1,0 +1,46 @@
+"""One event, several rooms, one transaction: everything happens or nothing does.
+
+referring.py ... a referral with its place and its filing, and how all three end together
+visiting.py .... admission, discharge, results, appointments given up: what they mean for a referral
+
+Journeys have no tables. A referral is locked before its place, everywhere, so that two journeys of
+one patient wait for each other.
+"""
+
+from hub.journeys.referring import (
+    close,
+    decline,
+    expire_overdue,
+    recall,
+    redirect,
+    refer,
+    refer_down,
+    reject,
+    reserve,
+)
+from hub.journeys.visiting import (
+    admit,
+    cancel_admission,
+    cancel_appointment,
+    discharge,
+    miss_appointment,
+    publish,
+)
+
+__all__ = [
+    "admit",
+    "cancel_admission",
+    "cancel_appointment",
+    "close",
+    "decline",
+    "discharge",
+    "expire_overdue",
+    "miss_appointment",
+    "publish",
+    "recall",
+    "redirect",
+    "refer",
+    "refer_down",
+    "reject",
+    "reserve",
+]
