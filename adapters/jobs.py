@@ -11,16 +11,19 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 import structlog
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from adapters import door
-from hub import booking, trust
+from adapters.hl7v2 import inbound
+from hub import booking, journeys, trust
 from hub.exchange import jobs
 from hub.trust import SCOPES, Caller
 from hub.units import day_of
 
 IDLE_SECONDS = 1.0
 DAYS_AHEAD = 14
+PATIENCE = "2min"
 
 log = structlog.get_logger("onecard.jobs")
 
@@ -42,8 +45,14 @@ def seal_audit(session: Session, caller: Caller) -> str:
     return f"{trust.chain(session, at=caller.at)} rows"
 
 
+def expire_referrals(session: Session, caller: Caller) -> str:
+    return f"{journeys.expire_overdue(session, caller)} referrals"
+
+
 WORK: dict[str, Periodic] = {
     "make-slots": Periodic(timedelta(hours=1), make_slots),
+    "expire-referrals": Periodic(timedelta(minutes=5), expire_referrals),
+    "finish-messages": Periodic(timedelta(seconds=30), inbound.sweep),
     "seal-audit": Periodic(timedelta(minutes=1), seal_audit),
 }
 
@@ -69,9 +78,14 @@ def run_one(owner: str) -> bool:
     caller = Caller(
         kind="job", id=claimed.name, at=door.now(), scopes=SCOPES, purpose="operation", trace=f"job/{claimed.name}"
     )
+
+    def work(session: Session) -> str:
+        session.execute(text(f"SET LOCAL statement_timeout = '{PATIENCE}'"))  # nobody waits at a window for this
+        return WORK[claimed.name].work(session, caller)
+
     failed = False
     try:
-        outcome = door.transact(lambda session: WORK[claimed.name].work(session, caller))
+        outcome = door.transact(work)
     except Exception as trouble:
         log.exception("job", name=claimed.name)
         outcome, failed = f"{type(trouble).__name__}: {trouble}"[:200], True

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
-from rich.console import Console
-from rich.table import Table
 from sqlalchemy.orm import Session
 
 from adapters import door
@@ -170,17 +168,18 @@ def _control(known: Mapping[str, Any]) -> dict[str, str]:
 
 def _print(region: Running, known: Mapping[str, Any]) -> None:
     sign_ins = _sign_ins(known)
-    where = Table("where", "address", "sign in as", title=f"OneCard Hub, up in {region.started_seconds:.1f} s")
-    first = {row["role"]: f"{row['name']} / {row['password']}" for row in reversed(sign_ins["staff"])}
+    desk = {row["role"]: f"{row['name']}  password {row['password']}" for row in reversed(sign_ins["staff"])}
     citizen = sign_ins["citizens"][0]
     as_whom = {
-        "citizen": f"card {citizen['card']}, telephone {citizen['telephone']}",
-        "workbench": first["doctor"],
-        "bureau": first["bureau"],
-        "operations": first["operator"],
+        "citizen": f"card {citizen['card']}  telephone {citizen['telephone']}",
+        "workbench": desk["doctor"],
+        "bureau": desk["bureau"],
+        "operations": desk["operator"],
     }
-    for name, address in addresses(region.settings).items():
-        where.add_row(name.replace("_", " "), address, as_whom.get(name, ""))
-    where.add_row("one-time codes (SMS)", _control(known)["sms"])
-    Console(highlight=False).print(where)
-    print("`onecard info` prints all of it, every citizen, desk and system, as JSON. Ctrl-C ends the region.")
+    print(f"OneCard Hub: the demonstration region is up after {region.started_seconds:.1f} s\n")
+    for name, address in {**addresses(region.settings), "one-time codes": _control(known)["sms"]}.items():
+        print(f"  {name.replace('_', ' '):20} {address:36} {as_whom.get(name, '')}".rstrip())
+    print(
+        "\n`onecard info` prints all of it, every citizen, desk and system, as JSON. Ctrl-C ends the region.",
+        flush=True,
+    )
