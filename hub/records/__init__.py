@@ -49,6 +49,7 @@ from hub.records.visits import (
     open_visit,
     reopen_visit,
     visit,
+    visit_under_way,
     visits,
 )
 
@@ -89,6 +90,7 @@ __all__ = [
     "snapshot",
     "tell",
     "visit",
+    "visit_under_way",
     "visits",
     "write_document",
 ]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, select
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -22,6 +22,9 @@ from hub.trust import Caller
 # Letters are written and late results arrive in the weeks after a discharge; a month covers the
 # two weeks in which a discharge summary is due, and then access ends by itself.
 AFTER_VISIT = timedelta(days=30)
+
+# A patient discharged to go to another hospital is there within days, and it is still one episode.
+JUST_ENDED = timedelta(days=3)
 
 # FHIR R4 Encounter.status; "re-open" is what ADT^A13 (cancel discharge) asks for.
 VISIT = Lifecycle(
@@ -195,6 +198,20 @@ def visit(session: Session, organisation_id: str, number: str) -> Visit:
     if row is None:
         raise VisitUnknown(visit=number)
     return row
+
+
+def visit_under_way(session: Session, *, organisation_id: str, person_id: int, at: datetime) -> Visit | None:
+    """The visit of a person at a hospital from which they are sent on: the open one, or one that just ended."""
+    still = or_(Visit.state == "in-progress", Visit.ended_at >= at - JUST_ENDED)
+    wanted = select(Visit).where(
+        Visit.person_id.in_(people.cluster(session, person_id)),
+        Visit.organisation_id == organisation_id,
+        Visit.state != "cancelled",
+        Visit.begun_at <= at,
+        still,
+    )
+    newest = wanted.order_by(Visit.ended_at.desc().nulls_first(), Visit.begun_at.desc(), Visit.id.desc())
+    return session.scalars(newest.limit(1)).first()
 
 
 def visits(session: Session, caller: Caller, *, person_id: int) -> Sequence[Visit]:

@@ -32,6 +32,7 @@ from hub.referrals.facts import (
 )
 from hub.referrals.messages import deliver, snapshot
 from hub.referrals.reading import (
+    arrived_at,
     brought_into,
     by_number,
     chain,
@@ -99,6 +100,7 @@ __all__ = [
     "accept",
     "answer_info",
     "arrive",
+    "arrived_at",
     "available_actions",
     "brought_into",
     "by_number",

@@ -59,7 +59,7 @@ class ReferralFacts:
     """A referral as its sender states it. `direction` follows from the two institutions; given, it must agree.
 
     `placer_number` is the sender's own number (RF1-6). `visit_id` is the visit at the sender from which the
-    patient is sent; `previous_id` the referral that this one follows in a chain.
+    patient is sent, `previous_id` the referral that this one follows; not given, the hub finds them.
     """
 
     person_id: int
@@ -116,8 +116,11 @@ def direction_between(sender: directory.Organisation, receiver: directory.Organi
 
 
 def content_hash(facts: ReferralFacts) -> bytes:
-    """What is said, without the deadline: the same number with the same content is the same referral."""
-    said = asdict(facts) | {"valid_until": None}
+    """What is said to the receiver: the same number with the same content is the same referral.
+
+    The deadline and the place in an episode are left out, since the hub may find them anew at a resend.
+    """
+    said = asdict(facts) | {"valid_until": None, "visit_id": None, "previous_id": None}
     return hashlib.sha256(json.dumps(said, ensure_ascii=False, sort_keys=True).encode()).digest()
 
 

@@ -94,6 +94,16 @@ def expected_at(session: Session, *, organisation_id: str, person_id: int, at: d
     return max(rows, key=lambda row: row.state in EXPECTED, default=None)
 
 
+def arrived_at(session: Session, *, organisation_id: str, person_id: int) -> Referral | None:
+    """The referral on which a person is at a hospital now."""
+    wanted = select(Referral).where(
+        Referral.person_id.in_(people.cluster(session, person_id)),
+        Referral.receiver_id == organisation_id,
+        Referral.state == "arrived",
+    )
+    return session.scalars(wanted.order_by(Referral.id.desc()).limit(1)).first()
+
+
 def brought_into(session: Session, *, visit_id: int) -> Referral | None:
     """The referral that brought the patient into a visit."""
     return session.scalars(select(Referral).where(Referral.receiver_visit_id == visit_id)).one_or_none()

@@ -10,11 +10,11 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from hub import people, records, trust
-from hub.faults import Conflict, Missing
+from hub.faults import Conflict, Invalid, Missing
 from hub.referrals.actions import RECEIVER, ReferralUnknown, require_action, roles
 from hub.referrals.facts import Letter, ReferralFacts, checked_direction, content_hash
 from hub.referrals.messages import announce
-from hub.referrals.reading import by_number
+from hub.referrals.reading import arrived_at, by_number, referral
 from hub.referrals.rows import facts_of, followers, insert_draft, let_see, locked, move, source
 from hub.referrals.tables import REFERRAL, Referral
 from hub.trust import Caller
@@ -45,14 +45,14 @@ def draft(session: Session, caller: Caller, *, facts: ReferralFacts) -> Referral
     records.require_own(caller, facts.sender_id)
     people.person(session, facts.person_id)
     direction = checked_direction(session, facts)
-    first_id = locked(session, facts.previous_id).chain_id if facts.previous_id is not None else None
+    previous = _followed(session, caller, facts)
     said = content_hash(facts)
     row = insert_draft(
         session,
         caller,
-        facts,
+        replace(facts, previous_id=previous.id if previous else None, visit_id=_sent_from(session, caller, facts)),
         direction=direction,
-        first_id=first_id,
+        first_id=previous.chain_id if previous else None,
         content_hash=said,
         valid_until=facts.valid_until or caller.at + VALIDITY,
     )
@@ -259,6 +259,29 @@ def unfile(session: Session, *, referral: Referral) -> None:
     """The filing was withdrawn."""
     referral.insurance_leg = "withdrawn"
     session.flush()
+
+
+def _followed(session: Session, caller: Caller, facts: ReferralFacts) -> Referral | None:
+    """The referral whose episode this one carries on: named by a caller who takes part in it, or the one on
+    which the patient is at the sender now."""
+    if facts.previous_id is None:
+        return arrived_at(session, organisation_id=facts.sender_id, person_id=facts.person_id)
+    previous = referral(session, caller, facts.previous_id)
+    if previous.person_id not in people.cluster(session, facts.person_id):
+        raise Invalid(element="previous_id", found=facts.previous_id, allowed="同一位病人的转诊")
+    return previous
+
+
+def _sent_from(session: Session, caller: Caller, facts: ReferralFacts) -> int | None:
+    """The sender's visit, named or found."""
+    if facts.visit_id is None:
+        sender, person_id = facts.sender_id, facts.person_id
+        found = records.visit_under_way(session, organisation_id=sender, person_id=person_id, at=caller.at)
+        return found.id if found else None
+    named = session.get(records.Visit, facts.visit_id)
+    if named is None or (named.organisation_id, named.person_id) != (facts.sender_id, facts.person_id):
+        raise Invalid(element="visit_id", found=facts.visit_id, allowed="转出机构的同一位病人的就诊")
+    return named.id
 
 
 def _send(session: Session, caller: Caller, row: Referral) -> Referral:

@@ -1,12 +1,13 @@
 """A referral goes by one table: who may do what, what is told to whom, who may see the record and until when."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, time, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import Engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -455,3 +456,75 @@ def test_a_patient_is_expected_where_the_referral_stands_nearest_to_arriving(ses
     late = NOW + referrals.VALIDITY
     assert referrals.expected_at(session, organisation_id=TERTIARY, person_id=patient.id, at=late) is None
     assert [row.placer_number for row in referrals.overdue(session, at=late)] == ["A", "B"]
+
+
+def test_a_chain_is_joined_only_by_who_takes_part_in_it(session: Session, patient: Person) -> None:
+    row = sent(session, patient)
+    foreign = stated(patient, sender_id=COUNTY, sender_practitioner_id=None, previous_id=row.id)
+    with pytest.raises(referrals.ReferralUnknown):
+        referrals.draft(session, system(COUNTY), facts=foreign)
+    another = replace(stated(patient, placer_number="RF-2", previous_id=row.id), person_id=a_person(session, 2).id)
+    with pytest.raises(Invalid) as refused:
+        referrals.draft(session, SENDER, facts=another)
+    assert refused.value.element == "previous_id"
+
+
+def test_who_sends_an_arrived_patient_on_carries_the_episode_on(session: Session, patient: Person) -> None:
+    row = in_state(session, patient, "arrived")
+    back = stated(patient, sender_id=TERTIARY, receiver_id=COMMUNITY, care_plan=PLAN, placer_number="T-1")
+    back = replace(back, sender_practitioner_id=None, receiver_department_id=None)
+    down = referrals.draft(session, RECEIVER, facts=back)
+    assert (down.chain_id, down.previous_id) == (row.id, row.id)
+    referrals.send(session, RECEIVER, referral_id=down.id)
+    referrals.complete(session, RECEIVER, referral_id=row.id, letter=LETTER)
+    assert referrals.draft(session, RECEIVER, facts=back).id == down.id
+
+
+def test_the_visit_from_which_the_patient_is_sent_is_found_or_checked(session: Session, patient: Person) -> None:
+    visit = records.open_visit(
+        session,
+        SENDER,
+        organisation_id=COMMUNITY,
+        number="M-1",
+        person_id=patient.id,
+        care="inpatient",
+        begun_at=NOW - timedelta(days=9),
+    )
+    assert sent(session, patient).sender_visit_id == visit.id
+    with pytest.raises(Invalid) as refused:
+        referrals.draft(session, SENDER, facts=stated(a_person(session, 2), placer_number="X", visit_id=visit.id))
+    assert refused.value.element == "visit_id"
+    records.close_visit(session, SENDER, visit_id=visit.id, ended_at=NOW - timedelta(days=8))
+    assert sent(session, patient, placer_number="RF-2").sender_visit_id is None
+
+
+def test_accepted_and_rejected_at_once_is_one_of_them(engine: Engine) -> None:
+    with Session(engine) as session, session.begin():
+        row_id = sent(session, a_person(session)).id
+
+    def answer(action: str) -> bool:
+        with Session(engine) as session, session.begin():
+            try:
+                act(session, RECEIVER, session.get_one(Referral, row_id), action)
+            except Conflict:
+                session.rollback()
+                return False
+            return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(answer, ["accept", "reject"])) == [False, True]
+    with Session(engine) as session:
+        answers = [e.event for e in referrals.history(session, row_id) if e.event in ("accept", "reject")]
+        assert len(answers) == 1
+
+
+def test_one_number_said_by_many_at_once_is_one_referral(engine: Engine) -> None:
+    with Session(engine) as session, session.begin():
+        facts = stated(a_person(session))
+
+    def draft(_: int) -> int:
+        with Session(engine) as session, session.begin():
+            return referrals.draft(session, SENDER, facts=facts).id
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(draft, range(8)))) == 1
