@@ -42,7 +42,7 @@ def receive(raw: bytes, *, address: str) -> Iterator[bytes]:
         _store_rubbish(raw, address, arrival, why=str(trouble))
         yield acknowledgements.unreadable(str(trouble), control_id=arrival.trace[:20], at=arrival.at)
         return
-    if not (acknowledgements.is_acknowledgement(message) and message.code in ("ACK", "MCF")):
+    if not (acknowledgements.is_acknowledgement(message) and message.code in ("ACK", "MCF", "RRI")):
         yield from _Reception(message, arrival, address).answers()
 
 
@@ -120,7 +120,7 @@ class _Reception:
             return self._bug()
 
     def _heard_and_done(self, session: Session) -> tuple[Verdict, bytes]:
-        caller = self._caller(session)
+        caller = self.caller(session)
         heard = self._hear(session, caller)
         if heard.repeat_answer is not None:
             exchange.answer(session, heard, answer=heard.repeat_answer)
@@ -155,7 +155,7 @@ class _Reception:
             yield answer
 
     def _store(self, session: Session, refusal: Verdict | None) -> tuple[Caller, Heard]:
-        caller = self._caller(session)
+        caller = self.caller(session)
         heard = self._hear(session, caller)
         if heard.repeat_answer is not None:
             exchange.answer(session, heard, answer=heard.repeat_answer)
@@ -204,7 +204,7 @@ class _Reception:
             session, caller, verb=self.name, outcome=verdict.outcome, person_id=done.person_id, subject=done.subject
         )
 
-    def _caller(self, session: Session) -> Caller:
+    def caller(self, session: Session) -> Caller:
         header = self.message.header
         return trust.mllp_peer(
             session,
@@ -259,7 +259,7 @@ class _Reception:
         verdict = acknowledgements.internal_error(self.arrival.trace)
 
         def work(session: Session) -> bytes:
-            caller = self._caller(session)
+            caller = self.caller(session)
             heard = self._hear(session, caller)
             answer = self._acknowledge(verdict, f"A{heard.id}")
             self._record(session, caller, heard, verdict, answer)
@@ -280,14 +280,17 @@ def judge(message: Message, row: Row | None) -> Verdict | None:
 
 def sweep(session: Session, caller: Caller) -> str:
     """Finish messages of enhanced mode that were stored and acknowledged but never worked on."""
-    finished = 0
-    for row in exchange.orphans(session, door=DOOR, before=caller.at - ORPHAN_AFTER):
+    rows = exchange.orphans(session, door=DOOR, before=caller.at - ORPHAN_AFTER)
+    for row in rows:
         arrival = Door(at=caller.at, name=DOOR, trace=row.trace)
-        address = row.sender.split("/", 1)[0]
-        reception = _Reception(er7.read(row.body), arrival, address)
-        reception.work(session, reception._caller(session), Heard(row.id))
-        finished += 1
-    return f"{finished} messages"
+        reception = _Reception(er7.read(row.body), arrival, row.sender.split("/", 1)[0])
+        try:
+            with session.begin_nested():
+                reception.work(session, reception.caller(session), Heard(row.id))
+        except Exception as trouble:  # one that cannot be finished must not hold up the others
+            door.log.exception("sweep", door=DOOR, message=row.id)
+            exchange.answer(session, Heard(row.id), outcome="internal-error", answer=None, fault=str(trouble)[:200])
+    return f"{len(rows)} messages"
 
 
 def _not_offered(message: Message, row: Row | None) -> Verdict | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
-from adapters.hl7v2 import adt
+from adapters.hl7v2 import adt, oru, ref, siu
 from adapters.hl7v2.done import Done
 from adapters.hl7v2.er7 import Message
 from hub.trust import Caller
@@ -29,8 +29,26 @@ class Row:
 
 
 MESSAGES: dict[tuple[str, str], Row] = {
+    ("ADT", "A01"): Row("ADT_A01", adt.admit),
+    ("ADT", "A02"): Row("ADT_A02", adt.update),
+    ("ADT", "A03"): Row("ADT_A03", adt.discharge, {"ended_at": "PV1-45"}),
+    ("ADT", "A04"): Row("ADT_A01", adt.attend),
+    ("ADT", "A08"): Row("ADT_A01", adt.update),
+    ("ADT", "A11"): Row("ADT_A09", adt.cancel_admission),
+    ("ADT", "A13"): Row("ADT_A01", adt.cancel_discharge),
     ("ADT", "A28"): Row("ADT_A05", adt.register),
     ("ADT", "A31"): Row("ADT_A05", adt.register),
+    ("SIU", "S12"): Row("SIU_S12", siu.book),
+    ("SIU", "S13"): Row("SIU_S12", siu.reschedule),
+    ("SIU", "S14"): Row("SIU_S12", siu.reschedule),
+    ("SIU", "S15"): Row("SIU_S12", siu.cancel),
+    ("SIU", "S26"): Row("SIU_S12", siu.miss),
+    ("REF", "I12"): Row("REF_I12", ref.refer, ref.ELEMENTS),
+    ("REF", "I13"): Row("REF_I12", ref.answer_info, {"answer": "NTE-3"}),
+    ("REF", "I14"): Row("REF_I12", ref.recall, {"reason": "NTE-3"}),
+    ("REF", "I15"): Row("REF_I12", ref.status),
+    ("RRI", "I12"): Row("RRI_I12", ref.respond, {"reason": "NTE-3", "question": "NTE-3"}),
+    ("ORU", "R01"): Row("ORU_R01", oru.publish, {"observations": "OBX", "filler_number": "OBR-3"}),
 }
 
 CODES = frozenset(code for code, _ in MESSAGES)

@@ -1,5 +1,6 @@
 """PID: who the message is about, as numbers and demographics of the hub."""
 
+import contextlib
 from datetime import date
 
 from sqlalchemy.orm import Session
@@ -8,7 +9,7 @@ from adapters.hl7v2 import times
 from adapters.hl7v2.er7 import Repetition, Segment
 from hub import people
 from hub.faults import Missing
-from hub.people import Demographics, Identification, Person
+from hub.people import Demographics, Identification, Person, PersonUnknown
 from hub.trust import Caller
 
 SYSTEMS = {
@@ -31,6 +32,14 @@ def register(session: Session, caller: Caller, pid: Segment) -> Person:
     if not numbers:
         raise Missing(element="PID-3", allowed="MR, NI, HC, SN, PPN")
     return people.register(session, caller, demographics=demographics(pid, numbers), identifiers=numbers)
+
+
+def known(session: Session, caller: Caller, pid: Segment) -> Person | None:
+    """The person that a PID names, where the hub knows one of the numbers; nothing is written."""
+    for number in identifications(caller, pid):
+        with contextlib.suppress(PersonUnknown):
+            return people.resolve(session, system=number.system, value=number.value)
+    return None
 
 
 def identifications(caller: Caller, pid: Segment) -> list[Identification]:
