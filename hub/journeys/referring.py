@@ -1,9 +1,11 @@
 """A referral carries a place at the receiver and a filing with the insurance; they begin and end together."""
 
+from dataclasses import replace
+
 from sqlalchemy.orm import Session
 
 from hub import booking, coverage, referrals
-from hub.records import Diagnosis
+from hub.records import Diagnosis, Visit
 from hub.referrals import CarePlan, Letter, Referral, ReferralFacts
 from hub.trust import Caller
 from hub.units import Code, day_of
@@ -158,15 +160,17 @@ def _file(session: Session, caller: Caller, referral: Referral) -> None:
     if not coverage.enrolments(session, referral.person_id, day_of(caller.at)):
         return
     first: Diagnosis = referral.diagnoses[0]
+    visit = session.get(Visit, referral.sender_visit_id) if referral.sender_visit_id is not None else None
     filing = coverage.file_referral(
         session,
         caller,
         person_id=referral.person_id,
         sender_id=referral.sender_id,
+        sender_visit=visit.number if visit else None,
         receiver_id=referral.receiver_id,
         diagnosis=Code(ICD10, first["code"]),
         diagnosis_name=first["name"],
-        direction=referral.direction,
+        direction=None if referral.direction == "sideways" else referral.direction,
         reason=referral.reason,
         since=day_of(caller.at),
         until=day_of(referral.valid_until),
@@ -183,6 +187,8 @@ def _let_go(session: Session, caller: Caller, referral: Referral, reason: str) -
             booking.cancel(session, caller, appointment_id=appointment.id, reason=reason)
         referrals.release_place(session, referral=referral)
     if referral.insurance_leg == "filed":
-        coverage.withdraw(session, caller, source=f"referral/{referral.id}", reason=reason)
+        # Whoever may end a referral ends its filing by that; a patient holds no right of their own to file.
+        ending = replace(caller, scopes=caller.scopes | {"referral.write"})
+        coverage.withdraw(session, ending, source=f"referral/{referral.id}", reason=reason)
         referrals.unfile(session, referral=referral)
     return referral

@@ -10,8 +10,9 @@ from sqlalchemy import Engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from hub import booking, journeys, records, referrals
+from hub import booking, coverage, journeys, records, referrals
 from hub.booking import Appointment, Slot
+from hub.coverage.tables import Filing
 from hub.exchange import Due
 from hub.faults import Fault
 from hub.people import Person
@@ -19,7 +20,20 @@ from hub.records import Visit
 from hub.referrals import CarePlan, Letter, Referral, ReferralEvent, ReferralFacts
 from hub.trust import Caller, Grant
 from hub.units import Money
-from tests.region import CARDIOLOGY, COMMUNITY, COUNTY, EXPERT, NOW, TERTIARY, VILLAGE, a_person, citizen, staff, system
+from tests.region import (
+    BUREAU,
+    CARDIOLOGY,
+    COMMUNITY,
+    COUNTY,
+    EXPERT,
+    NOW,
+    TERTIARY,
+    VILLAGE,
+    a_person,
+    citizen,
+    staff,
+    system,
+)
 
 ANGINA: records.Diagnosis = {"code": "I20.0", "name": "不稳定型心绞痛"}
 LETTER: Letter = {"title": "转诊回复", "text": "已行造影，未见狭窄。", "signer_id": EXPERT}
@@ -116,30 +130,72 @@ def test_a_draft_kept_earlier_is_sent_by_the_same_words(session: Session, patien
     assert (draft.state, draft.slot_leg) == ("sent", "booked")
 
 
-TABLES = ("referral", "referral_event", "appointment", "access_grant", "due")
+def insured(session: Session, person: Person) -> Person:
+    coverage.enrol(
+        session,
+        system(BUREAU),
+        person_id=person.id,
+        insutype="390",
+        psn_no=f"42050000000000{person.id:06d}",
+        psn_type="15",
+        area="420500",
+        since=date(2026, 1, 1),
+        source="test",
+    )
+    return person
+
+
+def filing_of(session: Session, row: Referral) -> Filing:
+    return session.scalars(select(Filing).where(Filing.source == f"referral/{row.id}")).one()
+
+
+def test_the_insurance_is_told_in_the_same_call(session: Session, patient: Person) -> None:
+    journeys.admit(
+        session, SENDER, organisation_id=COMMUNITY, number="M1", person_id=patient.id, care="inpatient", begun_at=NOW
+    )
+    row = referred(session, insured(session, patient))
+    filing = filing_of(session, row)
+    assert (row.insurance_leg, row.filing_id) == ("filed", filing.id)
+    assert (filing.sender_id, filing.sender_visit, filing.receiver_id) == (COMMUNITY, "M1", TERTIARY)
+    assert (filing.direction, filing.diagnosis_code, filing.state) == ("up", "I20.0", "filed")
+    assert (filing.since, filing.until) == (date(2026, 11, 22), date(2026, 12, 22))
+
+
+def test_who_is_not_insured_travels_without_a_filing(session: Session, patient: Person) -> None:
+    row = referred(session, patient)
+    assert (row.state, row.insurance_leg, count(session, Filing)) == ("sent", "none", [0])
+
+
+def test_a_sender_may_refer_without_filing(session: Session, patient: Person) -> None:
+    facts = stated(insured(session, patient))
+    row = journeys.refer(session, SENDER, facts=facts, file_with_insurance=False)
+    assert (row.state, row.insurance_leg) == ("sent", "none")
+
+
+TABLES = ("referral", "referral_event", "appointment", "filing", "access_grant", "due")
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_a_fault_at_any_leg_leaves_nothing(engine: Engine, table: str) -> None:
     with Session(engine) as session, session.begin():
-        person, slot = a_person(session), a_slot(session)
+        person, slot = insured(session, a_person(session)), a_slot(session)
         session.expunge_all()
     _break(engine, table)
     with Session(engine) as session:
         with pytest.raises(DBAPIError, match="injected"):
             referred(session, person, slot, priority="urgent")
         session.rollback()
-        assert count(session, Referral, ReferralEvent, Appointment, Grant, Due) == [0, 0, 0, 0, 0]
+        assert count(session, Referral, ReferralEvent, Appointment, Filing, Grant, Due) == [0, 0, 0, 0, 0, 0]
         assert session.get_one(Slot, slot.id).taken == 0
     _mend(engine, table)
     with Session(engine) as session, session.begin():
         assert referred(session, person, slot, priority="urgent").state == "sent"
 
 
-@pytest.mark.parametrize("table", ["referral_event", "due", "appointment"])
+@pytest.mark.parametrize("table", ["referral_event", "due", "appointment", "filing"])
 def test_a_fault_while_it_is_taken_back_leaves_everything(engine: Engine, table: str) -> None:
     with Session(engine) as session, session.begin():
-        row_id = referred(session, a_person(session), a_slot(session)).id
+        row_id = referred(session, insured(session, a_person(session)), a_slot(session)).id
     _break(engine, table)
     with Session(engine) as session:
         with pytest.raises(DBAPIError, match="injected"):
@@ -147,6 +203,7 @@ def test_a_fault_while_it_is_taken_back_leaves_everything(engine: Engine, table:
         session.rollback()
         row = session.get_one(Referral, row_id)
         assert (row.state, row.slot_leg, appointment_of(session, row).state) == ("sent", "booked", "booked")
+        assert (row.insurance_leg, filing_of(session, row).state) == ("filed", "filed")
 
 
 def _break(engine: Engine, table: str) -> None:
@@ -186,16 +243,17 @@ ENDINGS: list[tuple[Callable[..., Referral], Caller | None, str]] = [
 
 
 @pytest.mark.parametrize(("end", "caller", "state"), ENDINGS)
-def test_a_referral_that_ends_releases_its_place(
+def test_a_referral_that_ends_releases_its_place_and_its_filing(
     session: Session, patient: Person, end: Callable[..., Referral], caller: Caller | None, state: str
 ) -> None:
     slot = a_slot(session)
-    row = referred(session, patient, slot)
+    row = referred(session, insured(session, patient), slot)
     end(session, caller or citizen(patient.id), referral_id=row.id, reason="床位已满")
     session.refresh(slot)
     assert (row.state, row.slot_leg, slot.taken) == (state, "none", 0)
     appointment = appointment_of(session, row)
     assert (appointment.state, appointment.cancel_reason) == ("cancelled", "床位已满")
+    assert (row.insurance_leg, filing_of(session, row).state) == ("withdrawn", "withdrawn")
 
 
 def test_a_cancelled_appointment_never_cancels_the_referral(session: Session, patient: Person) -> None:
@@ -351,9 +409,11 @@ def test_back_down_with_a_care_plan_and_the_letter_reaches_the_first_referrer(
 
 
 def test_down_with_the_letter_at_once_closes_the_first_referral(session: Session, patient: Person) -> None:
-    row = arrived(session, patient)
-    journeys.refer_down(session, RECEIVER, referral_id=row.id, care_plan=PLAN, reason="康复", letter=LETTER)
+    row = arrived(session, insured(session, patient))
+    down = journeys.refer_down(session, RECEIVER, referral_id=row.id, care_plan=PLAN, reason="康复", letter=LETTER)
     assert row.state == "returned-down"
+    assert (filing_of(session, down).direction, filing_of(session, down).sender_visit) == ("down", "ZY1")
+    assert filing_of(session, row).state == "filed"
 
 
 def test_down_without_a_care_plan_is_refused(session: Session, patient: Person) -> None:
@@ -364,11 +424,12 @@ def test_down_without_a_care_plan_is_refused(session: Session, patient: Person) 
 
 def test_a_redirected_referral_gives_its_place_back_and_goes_on_by_itself(session: Session, patient: Person) -> None:
     slot = a_slot(session)
-    row = referred(session, patient, slot)
+    row = referred(session, insured(session, patient), slot)
     onward = journeys.redirect(session, RECEIVER, referral_id=row.id, receiver_id=COUNTY, reason="县医院可做")
     session.refresh(slot)
     assert (row.state, row.slot_leg, slot.taken) == ("redirected", "none", 0)
     assert (onward.state, onward.receiver_id, onward.number) == ("sent", COUNTY, "RF-1")
+    assert (filing_of(session, row).state, filing_of(session, onward).receiver_id) == ("withdrawn", COUNTY)
     assert told(session, COUNTY) == ["referral.sent"]
     assert told(session, COMMUNITY) == ["referral.redirected"]
 
