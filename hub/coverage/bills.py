@@ -61,8 +61,7 @@ class Referral:
     deductible_paid: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Year:
+class Year(NamedTuple):
     """What the funds have paid for a person in one year, and what the person has borne (fen).
 
     own_in_scope is the resident's in-patient deductible and co-payment; chronic is that of the bill's disease.
@@ -76,6 +75,9 @@ class Year:
     outpatient_deductible: int = 0
     outpatient_pool: int = 0
     chronic: int = 0
+
+
+NEW_YEAR = Year()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class Standing:
     stay_deductible_paid: int = 0
     account_balance: int = 0
     account_used: bool = True
-    year: Year = Year()
+    year: Year = NEW_YEAR
 
 
 def check_bill(bill: Bill, pack: Pack, standing: Standing) -> Scheme:

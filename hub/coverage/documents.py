@@ -5,7 +5,6 @@ It is what `onecard adjudicate` reads and what a settlement keeps, so that any o
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -17,7 +16,6 @@ from hub.units import Money
 T = TypeVar("T")
 
 _NUMBER = re.compile(r"\d{1,12}(\.\d{1,12})?")
-_YEAR = tuple(Year.__dataclass_fields__)
 _REQUIRED = object()
 
 
@@ -79,7 +77,7 @@ def document_of(pack_id: str, bill: Bill, standing: Standing) -> dict[str, Any]:
         "stay_deductible_paid": str(Money(standing.stay_deductible_paid)),
         "account_balance": str(Money(standing.account_balance)),
         "account_used": standing.account_used,
-        "year": {name: str(Money(fen)) for name, fen in asdict(standing.year).items()},
+        "year": {name: str(Money(fen)) for name, fen in standing.year._asdict().items()},
         "lines": [
             {
                 "id": line.id,
@@ -131,7 +129,7 @@ def _referral(document: Mapping[str, Any], read: "_Element") -> Referral | None:
 
 def _year(content: Mapping[str, Any]) -> Year:
     read = _Element(content, "year.")
-    year = Year(**{name: read(name, _fen, 0) for name in _YEAR})
+    year = Year(**{name: read(name, _fen, 0) for name in Year._fields})
     read.done()
     return year
 
