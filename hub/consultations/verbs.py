@@ -75,6 +75,8 @@ def schedule(
             kinds=EXPERT_SEES,
             since=caller.at,
         )
+    told = f"您的远程会诊定在 {spoken(start)[0]}，约 {row.minutes} 分钟，请提前半小时到申请的医院。"
+    records.tell(session, caller, person_id=row.person_id, template="consultation.scheduled", text=told)
     return row
 
 

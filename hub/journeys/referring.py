@@ -85,8 +85,8 @@ def close(session: Session, caller: Caller, *, referral_id: int, letter: Letter)
     """
     referral = referrals.complete(session, caller, referral_id=referral_id, letter=letter)
     first = referrals.first_of_chain(session, referral)
-    if first.sender_id not in (referral.sender_id, referral.receiver_id):
-        referrals.deliver(session, caller, referral, first.sender_id, kind="referral.completed")
+    if first.sender_id not in (referral.sender_id, referral.receiver_id) and referral.letter_id is not None:
+        referrals.forward_letter(session, caller, first, letter_id=referral.letter_id)
     return referral
 
 

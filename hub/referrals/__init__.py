@@ -30,7 +30,7 @@ from hub.referrals.facts import (
     ToItself,
     direction_between,
 )
-from hub.referrals.messages import deliver, snapshot
+from hub.referrals.messages import forward_letter, snapshot
 from hub.referrals.reading import (
     arrived_at,
     brought_into,
@@ -42,6 +42,7 @@ from hub.referrals.reading import (
     history,
     holding,
     incoming,
+    letter,
     outgoing,
     overdue,
     referral,
@@ -107,7 +108,6 @@ __all__ = [
     "chain",
     "complete",
     "decline",
-    "deliver",
     "direction_between",
     "discard",
     "draft",
@@ -116,9 +116,11 @@ __all__ = [
     "file",
     "first_of_chain",
     "following",
+    "forward_letter",
     "history",
     "holding",
     "incoming",
+    "letter",
     "lock",
     "lose_place",
     "miss",

@@ -41,7 +41,7 @@ NEWS: dict[str, News] = {
     "undo-arrival": News(("sender",), "referral.accepted"),
     "complete": News(("sender",), "referral.completed", CLOSED),
     "return-down": News(("sender",), "referral.completed", CLOSED),
-    "book": News((), "referral.booked"),
+    "book": News(("sender",), "referral.booked"),
     "lose-place": News(("sender", "receiver"), "referral.place-lost", "所留号源已取消，到{receiver}的转诊仍有效。"),
 }
 
@@ -51,14 +51,14 @@ def announce(session: Session, caller: Caller, referral: Referral, event: str, *
     news = NEWS[event]
     for side in news.to:
         organisation_id = referral.sender_id if side == "sender" else referral.receiver_id
-        deliver(session, caller, referral, organisation_id, kind=news.kind, note=note)
+        _deliver(session, caller, referral, organisation_id, kind=news.kind, note=note)
     if news.patient:
         text = news.patient.format(**_words(session, referral, note))
         records.tell(session, caller, person_id=referral.person_id, template=news.kind, text=text)
 
 
-def deliver(
-    session: Session, caller: Caller, referral: Referral, organisation_id: str, *, kind: str, note: str = ""
+def _deliver(
+    session: Session, caller: Caller, referral: Referral, organisation_id: str, *, kind: str, note: str
 ) -> None:
     """One message about a referral to one organisation."""
     exchange.post(
@@ -68,6 +68,19 @@ def deliver(
         subject=f"person/{referral.person_id}",
         kind=kind,
         snapshot=snapshot(session, referral, organisation_id, note=note),
+    )
+
+
+def forward_letter(session: Session, caller: Caller, referral: Referral, *, letter_id: int) -> None:
+    """A letter of a later referral of the chain, to the doctor who began it, under the number they know."""
+    leaving = snapshot(session, referral, referral.sender_id) | {"letter": _letter(session, letter_id)}
+    exchange.post(
+        session,
+        caller,
+        destination=referral.sender_id,
+        subject=f"person/{referral.person_id}",
+        kind="referral.letter",
+        snapshot=leaving,
     )
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from hub import people, trust
+from hub import people, records, trust
 from hub.referrals.actions import ReferralUnknown, roles
 from hub.referrals.tables import EXPECTED, UNANSWERED, Referral, ReferralEvent
 from hub.trust import Caller
@@ -26,6 +26,12 @@ def referral(session: Session, caller: Caller, referral_id: int) -> Referral:
     if row is None or not (roles(caller, row) or _in_chain(session, caller, row)):
         raise ReferralUnknown(referral=referral_id)
     return row
+
+
+def letter(session: Session, caller: Caller, referral_id: int) -> records.Document | None:
+    """The closing letter, for everybody who may read the referral. Refuses: NotAllowed, ReferralUnknown."""
+    row = referral(session, caller, referral_id)
+    return session.get_one(records.Document, row.letter_id) if row.letter_id is not None else None
 
 
 def by_number(session: Session, *, sender_id: str, placer_number: str) -> Referral:

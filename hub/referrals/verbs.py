@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from hub import people, records, trust
 from hub.faults import Conflict, Invalid, Missing
-from hub.referrals.actions import RECEIVER, ReferralUnknown, require_action, roles
+from hub.referrals.actions import RECEIVER, SENDER, ReferralUnknown, require_action, roles
 from hub.referrals.facts import Letter, ReferralFacts, checked_direction, content_hash
 from hub.referrals.messages import announce
 from hub.referrals.reading import arrived_at, by_number, referral
@@ -226,11 +226,15 @@ def lock(session: Session, caller: Caller, *, referral_id: int, action: str) -> 
 
 
 def take_place(session: Session, caller: Caller, *, referral_id: int, appointment_id: int) -> Referral:
-    """Join a booked appointment to the referral. Refuses: AlreadyHasPlace, and as `send`."""
+    """Join a booked appointment to the referral; a sender who did not do it is told.
+
+    Refuses: AlreadyHasPlace, and as `send`.
+    """
     row = lock(session, caller, referral_id=referral_id, action="book")
     row.slot_leg, row.appointment_id = "booked", appointment_id
     move(session, caller, row, "book", note=f"appointment/{appointment_id}")
-    return row
+    by_sender = SENDER in roles(caller, row)
+    return row if by_sender else _told(session, caller, row, "book")
 
 
 def lose_place(session: Session, caller: Caller, *, referral_id: int) -> Referral:

@@ -399,12 +399,11 @@ def test_back_down_with_a_care_plan_and_the_letter_reaches_the_first_referrer(
     referrals.accept(session, SENDER, referral_id=down.id)
     journeys.close(session, staff(TERTIARY, EXPERT), referral_id=up.id, letter=LETTER)
     assert up.state == "returned-down"
-    for side in (COMMUNITY, VILLAGE):
-        letters = [
-            row.snapshot["letter"]["text"]
-            for row in session.scalars(select(Due).where(Due.destination == side, Due.kind == "referral.completed"))
-        ]
-        assert letters == [LETTER["text"]]
+    letters = session.scalars(
+        select(Due).where(Due.kind.in_(("referral.completed", "referral.letter"))).order_by(Due.id)
+    )
+    told_of = [(d.destination, d.snapshot["referral_id"], d.snapshot["letter"]["text"]) for d in letters]
+    assert told_of == [(COMMUNITY, up.id, LETTER["text"]), (VILLAGE, village.id, LETTER["text"])]
     assert [r.id for r in referrals.chain(session, system(VILLAGE), down.id)] == [village.id, up.id, down.id]
 
 

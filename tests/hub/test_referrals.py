@@ -306,6 +306,12 @@ def test_the_letter_travels_with_the_completion(session: Session, patient: Perso
     snapshot = session.scalars(select(Due).where(Due.kind == "referral.completed")).one().snapshot
     assert snapshot["letter"]["text"] == LETTER["text"]
     assert snapshot["letter"]["signer"] == {"id": EXPERT, "name": "陈示范"}
+    for reader in (SENDER, RECEIVER, citizen(patient.id), system(COMMUNITY, at=NOW + timedelta(days=400))):
+        letter = referrals.letter(session, reader, row.id)
+        assert letter is not None
+        assert letter.text == LETTER["text"]
+    with pytest.raises(referrals.ReferralUnknown):
+        referrals.letter(session, system(COUNTY), row.id)
 
 
 def test_no_letter_no_completion(session: Session, patient: Person) -> None:
@@ -382,6 +388,12 @@ def test_a_booked_place_makes_the_accepted_referral_booked(session: Session, pat
     snapshot = session.scalars(select(Due).where(Due.kind == "referral.accepted")).one().snapshot
     assert snapshot["appointment"]["appointment_id"] == row.appointment_id
     assert snapshot["appointment"]["department"]["name"] == "心血管内科"
+
+
+def test_the_sender_hears_of_a_place_that_somebody_else_booked(session: Session, patient: Person) -> None:
+    row = in_state(session, patient, "accepted")
+    referrals.take_place(session, RECEIVER, referral_id=row.id, appointment_id=place(session, row))
+    assert told(session)[-1] == (COMMUNITY, "referral.booked")
 
 
 def test_a_second_place_is_refused(session: Session, patient: Person) -> None:
