@@ -1,8 +1,9 @@
 """Slots as a page shows them: a week as a strip, a day by doctor and half-day, and why a place is not to be had."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from urllib.parse import urlencode
 
 from adapters.web.figures import daypart
@@ -54,16 +55,22 @@ def week_start(wanted: date, today: date) -> date:
 
 
 def strip(
-    offers: Sequence[Offer], *, start: date, chosen: date | None, path: str, pool: str = "public"
+    offers: Sequence[Offer],
+    *,
+    start: date,
+    chosen: date | None,
+    path: str,
+    pool: str = "public",
+    kept: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Day, ...]:
-    """Seven days from `start`; each links to `path?day=...`."""
+    """Seven days from `start`; each links to `path?day=...`, keeping what else was chosen."""
     days = []
     for n in range(WEEK_DAYS):
         day = start + timedelta(days=n)
         own = [offer for offer in offers if day_of(offer.start_at) == day]
         free = sum(offer.available for offer in own if offer.pool == pool)
         why = "" if free else _why_day(own, pool)
-        days.append(Day(day, free, why, f"{path}?{urlencode({'day': day.isoformat()})}", day == chosen))
+        days.append(Day(day, free, why, f"{path}?{urlencode({**kept, 'day': day.isoformat()})}", day == chosen))
     return tuple(days)
 
 

@@ -128,6 +128,16 @@ def near(value: datetime, language: str, today: date) -> str:
     return moment(value, language, today) if word is None else f"{word.capitalize()}, {clock(value)}"
 
 
+def brief(value: datetime, language: str, today: date) -> str:
+    """For a narrow place: today's time, else the day: `7:58`, `21日`, `23 Nov`."""
+    on = day_of(value)
+    if on == today:
+        return clock(value)
+    if language == "zh" and (on.year, on.month) == (today.year, today.month):
+        return f"{on.day}日"
+    return short_day(on, language)
+
+
 def near_day(value: date, language: str, today: date) -> str:
     """`明天`, `today`, or the date."""
     word = (_NEAR_ZH if language == "zh" else _NEAR_EN).get((value - today).days)
@@ -201,6 +211,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "masked_telephone": telephone_masked,
     "day": _in_language(day, with_today=True),
     "moment": _in_language(moment, with_today=True),
+    "brief": _in_language(brief, with_today=True),
     "near": _in_language(near, with_today=True),
     "near_day": _in_language(near_day, with_today=True),
     "short_day": _in_language(short_day, with_today=False),

@@ -27,6 +27,11 @@ class Form:
             raise Invalid(element=name, found=f"{text[:20]}…", allowed=f"≤ {limit}")
         return text
 
+    def several(self, name: str) -> list[str]:
+        """What was ticked under one name."""
+        values = self._fields.getlist(name) if hasattr(self._fields, "getlist") else []
+        return [value[:100] for value in values if isinstance(value, str) and value]
+
     def needed(self, name: str, *, limit: int = TEXT_LIMIT) -> str:
         """Text that must be there. Refuses: Missing, Invalid."""
         text = self.text(name, limit=limit)

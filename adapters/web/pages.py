@@ -47,6 +47,8 @@ class Frame:
     unread: int = 0
     counts: tuple[tuple[str, int], ...] = ()
     """Numbers beside entries of the left navigation: ("incoming", 7)."""
+    places: tuple[str, ...] = ()
+    """Which entries of the left navigation this account may open; all when none are named."""
     faces: tuple[str, ...] = ()
     """Which faces this member of staff may open: "desk", "bureau", "operations"."""
     reference: str = ""

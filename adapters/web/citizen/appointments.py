@@ -15,7 +15,7 @@ from adapters.web.citizen.seen import Seen, seen
 from adapters.web.forms import Form, form_of, query_of
 from adapters.web.pages import page, see_other
 from adapters.web.refusals import PageRoute, status_of, trouble_of
-from hub import booking, trust
+from hub import booking, journeys, trust
 from hub.faults import Conflict, Fault, Refused
 from hub.units import day_of
 
@@ -119,8 +119,10 @@ def cancel(request: Request, appointment_id: int) -> Response:
 
     def work(session: Session) -> None:
         visitor = sessions.citizen(session, request)
-        booking.cancel(session, visitor.caller, appointment_id=appointment_id, reason=reason)
-        trust.audit(session, visitor.caller, verb="booking.cancel", subject=f"appointment/{appointment_id}")
+        journeys.cancel_appointment(session, visitor.caller, appointment_id=appointment_id, reason=reason)
+        trust.audit(
+            session, visitor.caller, verb="journeys.cancel_appointment", subject=f"appointment/{appointment_id}"
+        )
 
     door.transact(work)
     return see_other(f"/appointments?done=cancelled&appointment={appointment_id}")

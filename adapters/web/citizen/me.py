@@ -1,7 +1,7 @@
 """The card as a code, messages, family and my own details."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
@@ -17,17 +17,15 @@ from adapters.web.refusals import PageRoute
 from hub import directory, exchange, people, trust
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-CODE_SHOWN = timedelta(minutes=2)
-"""How long a page may show one code before it is drawn anew."""
 SECRET_TEMPLATES = frozenset({"sign-in-code"})
 
 
 @dataclass(frozen=True)
-class Code:
-    """What the QR code says, and until when the page may show it."""
+class Card:
+    """The card as the pages draw it; the QR code says its number, which every counter resolves."""
 
-    content: str
-    until: datetime
+    name: str
+    number: str
 
 
 @dataclass(frozen=True)
@@ -52,21 +50,13 @@ def card(request: Request) -> Response:
             for number in people.identifiers_of(session, person.id)
             if number.system.startswith("mrn/")
         ]
-        code = Code(person.card_number, visitor.at + CODE_SHOWN)
         return {
             "frame": visitor.frame,
             "card": Card(person.name, person.card_number),
-            "code": code,
             "known_as": numbers,
         }
 
     return page(request, "citizen/card.html", full=full, **door.transact(work))
-
-
-@dataclass(frozen=True)
-class Card:
-    name: str
-    number: str
 
 
 @router.get("/messages")

@@ -1,5 +1,9 @@
-"""The hospital workbench."""
+"""The hospital workbench: today, referrals in and out, consultations, the window."""
 
 from fastapi import APIRouter
 
+from adapters.web.desk import consultations, records, refer, referrals, today, window
+
 router = APIRouter(include_in_schema=False)
+for part in (today, window, refer, consultations, records, referrals):
+    router.include_router(part.router)

@@ -1,0 +1,21 @@
+"""What every page of operations shows: how many lanes stand, and what the other ends are called."""
+
+from dataclasses import replace
+
+from sqlalchemy.orm import Session
+
+from adapters.web.pages import Frame
+from adapters.web.sessions import Clerk
+from hub import directory, exchange
+
+SMS = "sms"
+
+
+def frame_of(session: Session, clerk: Clerk) -> Frame:
+    """The clerk's frame with the number of lanes in trouble beside "lanes"."""
+    return replace(clerk.frame, counts=(("lanes", len(exchange.lanes(session))),))
+
+
+def peers_of(session: Session) -> dict[str, directory.Organisation]:
+    """The institutions that messages come from and go to, by id."""
+    return {row.id: row for row in directory.organisations(session)}
