@@ -7,7 +7,7 @@ import msgspec
 
 from adapters.api.operations import Call, operation
 from adapters.api.shapes import Body, Coded, Id, Named, local
-from hub import booking
+from hub import booking, journeys
 from hub.booking import HoldUnknown, Offer
 from hub.faults import Missing
 from hub.trust import RecordUnknown
@@ -212,7 +212,7 @@ def reschedule(call: Call[NewSlot]) -> AppointmentView:
 )
 def cancel(call: Call[Reason]) -> AppointmentView:
     """Give the place back."""
-    row = booking.cancel(
+    row = journeys.cancel_appointment(
         call.session, call.caller, appointment_id=call.number("appointment_id"), reason=call.body.reason
     )
     return _view(call, row)
@@ -239,7 +239,10 @@ def fulfil(call: Call[None]) -> AppointmentView:
 )
 def noshow(call: Call[None]) -> AppointmentView:
     """The patient did not come."""
-    return _view(call, booking.noshow(call.session, call.caller, appointment_id=call.number("appointment_id")))
+    return _view(
+        call,
+        journeys.miss_appointment(call.session, call.caller, appointment_id=call.number("appointment_id")),
+    )
 
 
 def appointment_view(row: booking.Appointment) -> AppointmentView:
