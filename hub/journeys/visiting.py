@@ -45,6 +45,11 @@ def admit(
     )
     if visit.state != "in-progress" or referrals.brought_into(session, visit_id=visit.id) is not None:
         return visit
+    here = referrals.arrived_at(session, organisation_id=organisation_id, person_id=person_id)
+    if here is not None and here.receiver_visit_id is None:
+        # The desk said so before the system did.
+        referrals.join_visit(session, referral=here, visit_id=visit.id)
+        return visit
     expected = referrals.expected_at(session, organisation_id=organisation_id, person_id=person_id, at=caller.at)
     if expected is not None:
         _arrive(session, caller, expected, visit)

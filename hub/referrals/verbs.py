@@ -176,6 +176,13 @@ def arrive(session: Session, caller: Caller, *, referral_id: int, visit_id: int 
     return _told(session, caller, row, "arrive")
 
 
+def join_visit(session: Session, *, referral: Referral, visit_id: int) -> None:
+    """The visit of a patient who has arrived already, where it was not known then."""
+    if referral.receiver_visit_id is None:
+        referral.receiver_visit_id = visit_id
+        session.flush()
+
+
 def undo_arrival(session: Session, caller: Caller, *, referral_id: int) -> Referral:
     """The admission was a mistake. Refuses: as `send`."""
     row = _act(session, caller, referral_id, "undo-arrival")

@@ -304,6 +304,18 @@ def test_an_admission_said_twice_is_one_arrival(session: Session, patient: Perso
     assert sorted([row.state, later.state]) == ["arrived", "sent"]
 
 
+def test_an_arrival_said_at_the_desk_is_joined_by_the_visit_when_the_system_tells_it(
+    session: Session, patient: Person
+) -> None:
+    row = referred(session, patient)
+    referrals.accept(session, RECEIVER, referral_id=row.id)
+    referrals.arrive(session, RECEIVER, referral_id=row.id)
+    visit = admitted(session, patient)
+    second = admitted(session, patient, number="ZY2")
+    assert (row.state, row.receiver_visit_id) == ("arrived", visit.id)
+    assert second.id != visit.id
+
+
 def test_an_admission_elsewhere_is_no_arrival(session: Session, patient: Person) -> None:
     row = referred(session, patient)
     journeys.admit(
