@@ -95,7 +95,7 @@ class EmbeddedPostgres:
             self._adopted_pid = running
         else:
             self._launch(owner)
-        self._wait_until_ready()
+        self.wait_until_ready()
 
     def stop(self) -> None:
         """End the server: politely, then firmly, then by force. Committed data survive all three."""
@@ -108,6 +108,22 @@ class EmbeddedPostgres:
             if self._gone_within(pid, patience_seconds):
                 break
         self._process = self._adopted_pid = None
+
+    def wait_until_ready(self) -> None:
+        """Raises PostgresError with the end of the log."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                # The eighth line of postmaster.pid is the status that pg_ctl waits for.
+                lines = (self.data / "postmaster.pid").read_text().splitlines()
+                if len(lines) >= 8 and lines[7].strip() == "ready":
+                    return self._ensure_database()
+            if self._process is not None and self._process.poll() is not None:
+                break
+            time.sleep(0.02)
+        tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-5:]) if self.log.exists() else ""
+        self.stop()
+        raise PostgresError(f"PostgreSQL did not start; the end of {self.log}:\n{tail}")
 
     def dsn(self, database: str = DATABASE) -> str:
         """The libpq URL of one database, password included: for processes we start, never for a log."""
@@ -195,21 +211,6 @@ class EmbeddedPostgres:
         except (OSError, ValueError):
             return None
         return pid if str(self.data).encode() in command.split(b"\0") else None
-
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            with contextlib.suppress(OSError):
-                # The eighth line of postmaster.pid is the status that pg_ctl waits for.
-                lines = (self.data / "postmaster.pid").read_text().splitlines()
-                if len(lines) >= 8 and lines[7].strip() == "ready":
-                    return self._ensure_database()
-            if self._process is not None and self._process.poll() is not None:
-                break
-            time.sleep(0.02)
-        tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-5:]) if self.log.exists() else ""
-        self.stop()
-        raise PostgresError(f"PostgreSQL did not start; the end of {self.log}:\n{tail}")
 
     def _ensure_database(self) -> None:
         import psycopg

@@ -80,15 +80,17 @@ class Background:
         self._stop = threading.Event()
         owner = f"{socket.gethostname()}/{os.getpid()}"
         self._jobs = threading.Thread(target=jobs.run, args=(self._stop,), kwargs={"owner": owner}, name="jobs")
-        self._delivery = Delivery(settings.delivery_threads)
+        self._delivery = Delivery(settings.delivery_threads) if settings.delivery_threads else None
 
     def start(self) -> None:
         self._jobs.start()
-        self._delivery.start()
+        if self._delivery:
+            self._delivery.start()
 
     def stop(self) -> None:
         self._stop.set()
-        self._delivery.stop()
+        if self._delivery:
+            self._delivery.stop()
 
 
 def _ports(settings: Settings) -> list[tuple[int, frozenset[Face]]]:

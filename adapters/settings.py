@@ -50,7 +50,8 @@ class Settings(BaseSettings):
     workers: int = Field(default_factory=lambda: min(4, os.cpu_count() or 1), ge=1)
     http_threads: int = Field(16, ge=1)
     mllp_threads: int = Field(8, ge=1)
-    delivery_threads: int = Field(4, ge=1)
+    delivery_threads: int = Field(4, ge=0)
+    """0 leaves delivery to other processes."""
     writer_threads: int = Field(2, ge=0)
     """Writers of gathered verbs, one a verb; 0 turns gathering off."""
     job_threads: int = Field(1, ge=1)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Literal, TextIO
 
 READY = "ready"
 START_SECONDS = 60
@@ -27,6 +28,10 @@ LONG_LIFE_SECONDS = 60
 
 class CannotStart(Exception):
     """Says what stands in the way and what to do."""
+
+
+class RegionRuns(CannotStart):
+    """Another process runs a region in the folder."""
 
 
 @dataclass
@@ -43,6 +48,7 @@ class Child:
     start_again_at: float = field(default=0, init=False)
 
     def start(self, log: int | None) -> None:
+        self.bury()
         self.ready.clear()
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(
@@ -58,9 +64,16 @@ class Child:
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            if line.strip() == READY:
-                self.ready.set()
+        with process.stdout as said:
+            for line in said:
+                if line.strip() == READY:
+                    self.ready.set()
+
+    def bury(self) -> None:
+        """Wait for what has ended and let its pipe go."""
+        if self.process is not None and self.process.stdin is not None:
+            self.process.stdin.close()
+            self.process.wait()
 
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
@@ -114,9 +127,8 @@ class Supervisor:
         for child in running:
             if child.alive():
                 _signal(child, signal.SIGKILL)
-        for child in running:
-            assert child.process is not None
-            child.process.wait()
+        for child in self.children:
+            child.bury()
 
     def _revive(self, child: Child) -> bool:
         """At once the first time, then after growing pauses; a child that lived long starts counting anew."""
@@ -154,22 +166,35 @@ class Supervisor:
 
 
 @contextlib.contextmanager
-def only_one(home: Path) -> Iterator[None]:
-    """Hold a folder for this process alone. Raises CannotStart when another region runs in it."""
+def only_one(home: Path, *, role: Literal["region", "command"]) -> Iterator[None]:
+    """Hold a folder for this process alone: a region for as long as it runs, a command for a moment.
+
+    Waits for commands; raises RegionRuns when a region holds it.
+    """
     home.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + START_SECONDS
     with (home / "lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        while not _locked(file):
             file.seek(0)
-            raise CannotStart(
-                f"a region already runs in {home} (process {file.read().strip()}): see `onecard info`, "
-                "or set ONECARD_HOME to another folder"
-            ) from None
+            holder, _, pid = file.read().partition(" ")
+            if holder == "region" or time.monotonic() > deadline:
+                raise RegionRuns(
+                    f"a region already runs in {home} (process {pid}): see `onecard info`, "
+                    "or set ONECARD_HOME to another folder"
+                )
+            time.sleep(0.05)
         file.truncate(0)
-        file.write(str(os.getpid()))
+        file.write(f"{role} {os.getpid()}")
         file.flush()
         yield
+
+
+def _locked(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import create_engine, inspect
 from sqlalchemy.pool import NullPool
@@ -12,7 +13,7 @@ from sqlalchemy.pool import NullPool
 from adapters.embedded_postgres import EmbeddedPostgres, programs
 from adapters.keys import NAME, KeyMissing, load_keyring, make_key
 from adapters.settings import Settings, libpq_url, sqlalchemy_url
-from adapters.supervisor import CannotStart
+from adapters.supervisor import CannotStart, RegionRuns, only_one
 from hub.migrations import after_restore, ensure_role
 from hub.migrations import migrate as migrate_database
 
@@ -29,10 +30,12 @@ def at_hand(settings: Settings) -> Iterator[str]:
         yield libpq_url(settings.database_url.get_secret_value())
         return
     server = embedded(settings)
-    if server.running():
-        yield server.dsn()
-        return
-    with server:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(only_one(settings.home, role="command"))
+            stack.enter_context(server)
+        except RegionRuns:
+            server.wait_until_ready()
         yield server.dsn()
 
 
@@ -64,7 +67,7 @@ def backup(file: Path) -> None:
     with at_hand(settings) as dsn:
         partial = file.with_name(f"{file.name}.partial")
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-            _postgres(settings, "pg_dump", dsn, "--format=custom", "--no-owner", stdout=out)
+            run_program(settings, "pg_dump", dsn, "--format=custom", "--no-owner", stdout=out)
             os.fsync(out.fileno())
         partial.rename(file)
     print(f"{file}: {file.stat().st_size:,} bytes")
@@ -80,7 +83,7 @@ def restore(file: Path, key: Path | None) -> None:
         url = sqlalchemy_url(dsn)
         ensure_role(url)
         with file.open("rb") as content:
-            _postgres(settings, "pg_restore", dsn, "--no-owner", "--exit-on-error", "--single-transaction",
+            run_program(settings, "pg_restore", dsn, "--no-owner", "--exit-on-error", "--single-transaction",
                       stdin=content)  # fmt: skip
         after_restore(url)
         migrate_database(url)
@@ -88,18 +91,24 @@ def restore(file: Path, key: Path | None) -> None:
     print(f"restored {file}")
 
 
-def _postgres(settings: Settings, program: str, dsn: str, *arguments: str, **streams: object) -> None:
-    """Run one of PostgreSQL's programs on a database; the password goes by the environment, not the command line."""
+def run_program(settings: Settings, program: str, dsn: str, *arguments: str, **streams: Any) -> str:
+    """Run one of PostgreSQL's programs on a database and answer what it printed. Raises CannotStart.
+
+    The password goes by the environment, since everybody may read a command line.
+    """
     import psycopg.conninfo
 
     parts = psycopg.conninfo.conninfo_to_dict(dsn)
     password = parts.pop("password", None)
     environment = {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}
-    path = programs(settings.postgres_bin) / program
     target = psycopg.conninfo.make_conninfo("", **parts)
-    done = subprocess.run([path, f"--dbname={target}", *arguments], env=environment, stderr=subprocess.PIPE, **streams)
+    command = [programs(settings.postgres_bin) / program, *arguments]
+    command += [target] if program == "pgbench" else [f"--dbname={target}"]
+    streams = {"stdout": subprocess.PIPE, **streams}
+    done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, **streams)
     if done.returncode:
         raise CannotStart(f"{program} failed: {done.stderr.decode(errors='replace').strip()}")
+    return (done.stdout or b"").decode()
 
 
 def _place_key(settings: Settings, key: Path | None) -> None:

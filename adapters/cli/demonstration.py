@@ -33,7 +33,7 @@ def demo(*, fresh: bool, workers: int | None, free_ports: bool) -> None:
     settings = changed(Settings(), demo=True, workers=workers)
     if free_ports:
         settings = changed(settings, http_port=0, mllp_port=0)
-    known = _known(settings, fresh=fresh)
+    known = known_region(settings, fresh=fresh)
     known["hospital_port"] = free_port(HOSPITAL, 0 if free_ports else region_data.HOSPITAL_PORT)
     known["control_port"] = free_port("127.0.0.1", 0 if free_ports else CONTROL_PORT)
     settings = changed(
@@ -48,7 +48,7 @@ def demo(*, fresh: bool, workers: int | None, free_ports: bool) -> None:
     print("ended; the data stay where they are", file=sys.stderr)
 
 
-def _known(settings: Settings, *, fresh: bool) -> dict[str, Any]:
+def known_region(settings: Settings, *, fresh: bool) -> dict[str, Any]:
     """What the last run left: secrets, and what was loaded. `fresh` starts over. Raises CannotStart."""
     file = settings.home / "demo.json"
     if settings.postgres_folder.exists() and not file.exists():
@@ -65,19 +65,24 @@ def _known(settings: Settings, *, fresh: bool) -> dict[str, Any]:
 def _start_over(settings: Settings) -> None:
     if settings.database_url is not None:
         raise CannotStart("--fresh empties the embedded database only: empty your own one yourself")
-    with only_one(settings.home):
+    with only_one(settings.home, role="region"):
         for folder in (settings.postgres_folder, settings.keys_folder, settings.home / "simulators"):
             shutil.rmtree(folder, ignore_errors=True)
         (settings.home / "demo.json").unlink(missing_ok=True)
 
 
-def _furnish(settings: Settings, known: dict[str, Any]) -> list[Child]:
-    """Load the region's data unless this database has them already, then say who plays the hospitals."""
+def load_region(settings: Settings, known: dict[str, Any]) -> None:
+    """Load the region's data into the database of `settings`, unless it has this edition of them already."""
     edition = f"{_digest()}/{known['hospital_port']}"
     if known.get("edition") != edition:
         _load(settings, known)
         known["edition"] = edition
         write_private_json(settings.home / "demo.json", known)
+
+
+def _furnish(settings: Settings, known: dict[str, Any]) -> list[Child]:
+    """The data, and the process that plays the hospitals."""
+    load_region(settings, known)
     config = settings.home / "simulators.json"
     write_private_json(config, _simulators(settings, known))
     return [Child("simulators", [sys.executable, "-m", "fixtures.simulators.region", "--config", str(config)])]

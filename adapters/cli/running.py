@@ -28,7 +28,7 @@ PAGES: dict[Face, dict[str, str]] = {
         "national_interface": "/nhsa",
     },
     "bureau": {"bureau": "/bureau"},
-    "operations": {"operations": "/operations"},
+    "operations": {"operations": "/ops"},
 }
 
 
@@ -89,7 +89,7 @@ def with_database(settings: Settings) -> Iterator[tuple[Settings, int | None]]:
         bring_up_to_date(settings, libpq_url(settings.database_url.get_secret_value()))
         yield settings, None
         return
-    with only_one(settings.home), embedded(settings) as server:
+    with only_one(settings.home, role="region"), embedded(settings) as server:
         bring_up_to_date(settings, server.dsn())
         yield changed(settings, database_url=SecretStr(server.dsn())), server.pid
 

@@ -1,0 +1,180 @@
+"""`onecard` as a person types it, without a region running."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+COMMANDS = [
+    "demo",
+    "serve",
+    "migrate",
+    "backup",
+    "restore",
+    "story",
+    "send",
+    "adjudicate",
+    "info",
+    "faults",
+    "jobs",
+    "bench",
+    "doctor",
+    "hospital",
+    "staff",
+]
+HOSPITAL = ("--name", "某县医院", "--tier", "county", "--district", "420525")
+
+
+class Installation:
+    """A home of its own; `run` is a command in it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def run(self, *words: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("ONECARD_")}
+        return subprocess.run(
+            [Path(sys.executable).with_name("onecard"), *words],
+            env={**environment, "ONECARD_HOME": str(self.home), "COLUMNS": "200"},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        environment = {**os.environ, "ONECARD_HOME": str(self.home)}
+        command = [str(Path(sys.executable).with_name("onecard")), *words]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture(scope="module")
+def installation() -> Iterator[Installation]:
+    folder = Path(tempfile.mkdtemp(prefix="onecard-home-"))
+    folder.chmod(0o755)
+    yield Installation(folder / "onecard")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def migrated(installation: Installation) -> Installation:
+    done = installation.run("migrate")
+    assert done.returncode == 0, done.stderr
+    return installation
+
+
+def test_help_lists_every_command_quickly(installation: Installation) -> None:
+    done = installation.run("--help")
+    assert done.returncode == 0
+    listed = {line.split()[1] for line in done.stdout.splitlines() if line.startswith("│ ") and len(line.split()) > 2}
+    assert set(COMMANDS) <= listed
+    slow = (
+        "import sys; import adapters.cli; print([m for m in ('sqlalchemy', 'fastapi', 'psycopg') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", slow], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_migrate_is_safe_twice_and_by_two_processes_at_once(migrated: Installation) -> None:
+    other = migrated.start("migrate")
+    assert migrated.run("migrate").returncode == 0
+    _, trouble = other.communicate(timeout=60)
+    assert other.returncode == 0, trouble
+
+
+def test_nothing_runs_so_there_is_no_info(installation: Installation) -> None:
+    done = installation.run("info")
+    assert done.returncode == 1
+    assert "no region runs" in done.stderr
+
+
+def test_every_fault_is_printed_in_both_languages(installation: Installation) -> None:
+    done = installation.run("faults")
+    assert done.returncode == 0
+    assert "slot-taken" in done.stdout
+    assert "fen" not in done.stderr
+
+
+def test_the_doctor_finds_a_healthy_installation_well(migrated: Installation) -> None:
+    done = migrated.run("doctor")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[-1] == "all is well"
+
+
+def test_the_doctor_names_a_key_that_others_may_read(migrated: Installation) -> None:
+    key = migrated.home / "keys/master.key"
+    key.chmod(0o644)
+    done = migrated.run("doctor")
+    key.chmod(0o600)
+    assert done.returncode == 1
+    assert f"chmod 600 {key}" in done.stdout
+
+
+def test_a_hospital_gets_its_credentials_and_its_endpoint(migrated: Installation) -> None:
+    code = "H42052500999"
+    assert migrated.run("hospital", "add", code, *HOSPITAL).returncode == 0
+    token = migrated.run("hospital", "credential", code, "token")
+    assert token.returncode == 0
+    assert "och_" in token.stdout
+    mllp = ("--address", "10.1.2.3", "--application", "HIS", "--facility", code)
+    assert "may speak as" in migrated.run("hospital", "credential", code, "mllp", *mllp).stdout
+    endpoint = migrated.run(
+        "hospital", "endpoint", code, "10.1.2.3", "2575", "--application", "HIS", "--facility", code
+    )
+    assert endpoint.returncode == 0, endpoint.stderr
+
+
+def test_an_unknown_hospital_gets_nothing(migrated: Installation) -> None:
+    done = migrated.run("hospital", "credential", "H42099999999", "token")
+    assert done.returncode == 1
+    assert "organisation-unknown" in done.stderr
+
+
+def test_a_member_of_staff_is_added_with_a_password_from_standard_input(migrated: Installation) -> None:
+    migrated.run("hospital", "add", "H42052500999", *HOSPITAL)
+    words = ("staff", "add", "wang", "--organisation", "H42052500999", "--display-name", "王", "--role", "clerk")
+    assert "at least 10" in migrated.run(*words, stdin="short\n").stderr
+    assert migrated.run(*words, stdin="long enough to keep\n").returncode == 0
+
+
+def test_a_backup_is_restored_into_an_empty_place_and_opened_by_its_key(migrated: Installation, tmp_path: Path) -> None:
+    migrated.run("hospital", "add", "H42052500999", *HOSPITAL)
+    file = tmp_path / "region.backup"
+    assert migrated.run("backup", file).returncode == 0
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "exists already" in migrated.run("backup", file).stderr
+    elsewhere = Installation(migrated.home.with_name("elsewhere"))
+    assert "master.key is missing" in elsewhere.run("restore", file).stderr
+    restored = elsewhere.run("restore", file, "--key", migrated.home / "keys/master.key")
+    assert restored.returncode == 0, restored.stderr
+    assert elsewhere.run("hospital", "credential", "H42052500999", "token").returncode == 0
+    assert "not empty" in elsewhere.run("restore", file).stderr
+
+
+def test_a_file_without_a_hub_is_refused_with_where_it_was_sent(installation: Installation, tmp_path: Path) -> None:
+    message = tmp_path / "message.hl7"
+    message.write_text("MSH|^~\\&|HIS|H1\n")
+    done = installation.run("send", message, "--to", "127.0.0.1:9")
+    assert done.returncode == 1
+    assert "127.0.0.1:9" in done.stderr
+
+
+def test_a_wrong_setting_is_named(installation: Installation) -> None:
+    environment = {**os.environ, "ONECARD_WORKERS": "none", "ONECARD_HOME": str(installation.home)}
+    command = [Path(sys.executable).with_name("onecard"), "migrate"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "ONECARD_WORKERS" in done.stderr
+
+
+def test_a_bill_is_one_line_of_json(installation: Installation, tmp_path: Path) -> None:
+    bill = tmp_path / "bill.json"
+    bill.write_text("{}")
+    done = installation.run("adjudicate", bill)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["refused"]
