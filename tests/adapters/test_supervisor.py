@@ -12,7 +12,7 @@ from typing import Literal
 
 import pytest
 
-from adapters.supervisor import CannotStart, Child, Supervisor, free_port, only_one, reserve
+from adapters.supervisor import CannotStart, Child, RegionRuns, Supervisor, free_port, only_one, reserve
 
 ANSWERS = "import sys; print('ready', flush=True); sys.stdin.read()"
 HANGS = (
