@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, case, exists, select
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from hub import directory, people, trust
 from hub.db import Base, identity
@@ -153,11 +153,19 @@ def document(session: Session, caller: Caller, document_id: int) -> Document:
 
 
 def documents(session: Session, caller: Caller, *, person_id: int) -> Sequence[Document]:
-    """The documents of one human that nothing has replaced, newest first. Refuses: NotAllowed, RecordUnknown."""
+    """The documents of one human that stand, newest first: signed (an opinion: countersigned), replaced by none.
+
+    Refuses: NotAllowed, RecordUnknown.
+    """
     trust.require(caller, "records.read")
     persons = people.cluster(session, person_id)
-    replaced = select(Document.replaces_id).where(Document.replaces_id.is_not(None))
-    wanted = select(Document).where(Document.person_id.in_(persons), Document.id.not_in(replaced))
+    later = aliased(Document)
+    by_whom = case((Document.kind == "consultation-opinion", "countersigner"), else_="author")
+    wanted = select(Document).where(
+        Document.person_id.in_(persons),
+        exists().where(Signature.document_id == Document.id, Signature.role == by_whom),
+        ~exists().where(later.replaces_id == Document.id),
+    )
     rows = session.scalars(wanted.order_by(Document.written_at.desc(), Document.id.desc())).all()
     return readable(session, caller, persons, "document", rows)
 

@@ -113,7 +113,7 @@ class Referral(Base):
 
     id: Mapped[int] = identity()
     first_id: Mapped[int | None] = mapped_column(ForeignKey("referral.id"))
-    previous_id: Mapped[int | None] = mapped_column(ForeignKey("referral.id"))
+    previous_id: Mapped[int | None] = mapped_column(ForeignKey("referral.id"), index=True)
     chain_id: Mapped[int] = mapped_column(Computed("coalesce(first_id, id)", persisted=True), index=True)
     placer_number: Mapped[str | None]
     content_hash: Mapped[bytes] = mapped_column(LargeBinary)

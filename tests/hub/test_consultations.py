@@ -105,8 +105,11 @@ def sees(session: Session, caller: Caller, person: Person) -> bool:
 
 def test_from_the_question_to_the_countersigned_opinion(session: Session, patient: Person) -> None:
     row = signed(session, patient)
+    assert consultations.opinion(session, citizen(patient.id), row.id) is None
+    assert records.documents(session, citizen(patient.id), person_id=patient.id) == []
     consultations.countersign(session, DOCTOR, consultation_id=row.id)
     assert row.state == "completed"
+    assert [d.id for d in records.documents(session, citizen(patient.id), person_id=patient.id)] == [row.opinion_id]
     opinion = records.document(session, DOCTOR, row.opinion_id or 0)
     assert records.is_intact(opinion, records.signatures(session, opinion.id))
     assert [s.signer_id for s in records.signatures(session, opinion.id)] == [EXPERT, COMMUNITY_DOCTOR]

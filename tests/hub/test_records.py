@@ -306,7 +306,7 @@ def test_nobody_signs_for_somebody_else(session: Session, patient: Person, calle
     assert count(session, Signature) == 0
 
 
-def test_a_document_that_was_replaced_leaves_the_list_and_stays_readable(session: Session, patient: Person) -> None:
+def test_what_is_not_signed_or_was_replaced_is_not_listed_and_stays_readable(session: Session, patient: Person) -> None:
     old = written(session, patient)
     new = records.write_document(
         session,
@@ -318,7 +318,11 @@ def test_a_document_that_was_replaced_leaves_the_list_and_stays_readable(session
         text="已行造影并植入支架。",
         replaces_id=old.id,
     )
-    assert [d.id for d in records.documents(session, citizen(patient.id), person_id=patient.id)] == [new.id]
+    reader = citizen(patient.id)
+    assert records.documents(session, reader, person_id=patient.id) == []
+    for row in (old, new):
+        records.sign(session, staff(TERTIARY, EXPERT), document_id=row.id, signer_id=EXPERT)
+    assert [d.id for d in records.documents(session, reader, person_id=patient.id)] == [new.id]
     assert records.document(session, citizen(patient.id), old.id).text == "已行造影。"
     with pytest.raises(records.DocumentUnknown):
         records.document(session, system(COUNTY), old.id)
