@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ForeignKey, Index, LargeBinary, bindparam, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hub.db import Base, identity
+from hub.db import Base, Instant, identity
 from hub.faults import Unknown
 from hub.trust import Caller, SealedBytes
 
@@ -85,30 +84,21 @@ def hear(
     made it wrong may have been mended. `key` None is never a repeat. The same key with other content
     is a new message, told by `conflict` and marked with an alert.
     """
-    message_id = session.execute(
-        insert(HeardMessage)
-        .values(
-            door=door,
-            sender=caller.id,
-            kind=kind,
-            key=key,
-            content_hash=content_hash,
-            length=len(body) if length is None else length,
-            body=body,
-            heard_at=caller.at,
-            trace=caller.trace,
-        )
-        .returning(HeardMessage.id)
-    ).scalar_one()
-    if key is None:
-        return Heard(message_id)
-    claimed = session.execute(
-        insert(HeardKey)
-        .values(sender=caller.id, door=door, key=key, message_id=message_id)
-        .on_conflict_do_nothing()
-        .returning(HeardKey.message_id)
-    ).scalar()
-    if claimed is not None:
+    message_id, claimed = session.execute(
+        _HEAR,
+        {
+            "door": door,
+            "sender": caller.id,
+            "kind": kind,
+            "key": key,
+            "content_hash": content_hash,
+            "length": len(body) if length is None else length,
+            "body": body,
+            "heard_at": caller.at,
+            "trace": caller.trace,
+        },
+    ).one()
+    if claimed or key is None:
         return Heard(message_id)
     return _known_key(session, caller, door=door, key=key, message_id=message_id, content_hash=content_hash)
 
@@ -186,3 +176,19 @@ def _known_key(session: Session, caller: Caller, *, door: str, key: str, message
     alert = f"same key as {first.id}, other content"
     session.execute(update(HeardMessage).where(HeardMessage.id == message_id).values(alert=alert))
     return Heard(message_id, conflict=True)
+
+
+# The message and its key in one statement; a key that another transaction holds makes it wait for that one.
+_HEAR = text("""
+WITH message AS (
+    INSERT INTO heard (door, sender, kind, key, content_hash, length, body, heard_at, trace)
+    VALUES (:door, :sender, :kind, :key, :content_hash, :length, :body, :heard_at, :trace)
+    RETURNING id, sender, door, key
+), claimed AS (
+    INSERT INTO heard_key (sender, door, key, message_id)
+    SELECT sender, door, key, id FROM message WHERE key IS NOT NULL
+    ON CONFLICT DO NOTHING
+    RETURNING message_id
+)
+SELECT id, EXISTS (SELECT FROM claimed) AS claimed FROM message
+""").bindparams(bindparam("body", type_=SealedBytes), bindparam("heard_at", type_=Instant))

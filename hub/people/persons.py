@@ -9,12 +9,13 @@ Identifier systems: "certno/<psn_cert_type>" ("certno/01" is the citizen number)
 insurer's), "mrn/<organisation id>" (a hospital's own record number). "card" is resolved too.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, func, select
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, func, select, tuple_
 from sqlalchemy import Sequence as DbSequence
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -111,17 +112,21 @@ def register(
     """
     require(caller, "people.write")
     checked = sorted((_checked(caller, item) for item in identifiers), key=_strength)
-    row = _known(session, checked)
-    if row is None:
+    known = _known(session, checked)
+    if not known:
         _one_at_a_time(session, checked)
-        row = _known(session, checked)
+        known = _known(session, checked)
+    row = next((known[item] for item in checked if item in known), None)
     if row is None:
         row = _create(session, caller, demographics, checked)
     else:
         _same_human(row, checked)
         _update(row, demographics)
     for item in checked:
-        _attach(session, row, item)
+        if item not in known:
+            _attach(session, row, item)
+        elif known[item].card_number != row.card_number:
+            raise IdentifierTaken(system=item.system, shown=_shown(item.value))
         if row.certno is None and item.system.startswith("certno/"):
             row.cert_type, row.certno = item.system.partition("/")[2], item.value
     session.flush()
@@ -218,13 +223,20 @@ def _one_at_a_time(session: Session, identifiers: Sequence[Identification]) -> N
         session.execute(select(func.pg_advisory_xact_lock(key)))
 
 
-def _known(session: Session, identifiers: Sequence[Identification]) -> Person | None:
+def _known(session: Session, identifiers: Sequence[Identification]) -> dict[Identification, Person]:
+    """Whom the numbers belong to that are known already, in one question; a card is asked for by itself."""
+    wanted = {(item.system, blind(item.system, item.value)): item for item in identifiers if item.system != "card"}
+    rows = session.execute(
+        select(Identifier.system, Identifier.value_blind, Person)
+        .join(Person, Person.id == Identifier.person_id)
+        .where(tuple_(Identifier.system, Identifier.value_blind).in_(wanted))
+    )
+    found = {wanted[(system, value_blind)]: row for system, value_blind, row in rows}
     for item in identifiers:
-        try:
-            return resolve(session, system=item.system, value=item.value)
-        except PersonUnknown:
-            continue
-    return None
+        if item.system == "card":
+            with contextlib.suppress(PersonUnknown):
+                found[item] = resolve(session, system="card", value=item.value)
+    return found
 
 
 def _by_identifier(session: Session, system: str, value: str) -> Person | None:
