@@ -12,7 +12,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from adapters import door
-from adapters.hl7v2 import acknowledgements, er7, structures
+from adapters.hl7v2 import acknowledgements, er7, peers, structures
 from adapters.hl7v2.acknowledgements import ACCEPTED, Complaint, Verdict
 from adapters.hl7v2.done import Done
 from adapters.hl7v2.er7 import Message, Unreadable
@@ -205,14 +205,7 @@ class _Reception:
         )
 
     def caller(self, session: Session) -> Caller:
-        header = self.message.header
-        return trust.mllp_peer(
-            session,
-            address=self.address,
-            application=header.text(3),
-            facility=header.text(4),
-            door=self.arrival,
-        )
+        return peers.caller(session, self.message.header, address=self.address, arrival=self.arrival)
 
     def _hear(self, session: Session, caller: Caller, body: bytes | None = None) -> Heard:
         """MSH-9 and MSH-10 are the key of a sender; an empty MSH-10 never is one."""
