@@ -19,8 +19,8 @@ def carry(due: Due) -> Outcome:
 
     try:
         endpoint = door.transact(lambda session: directory.endpoint(session, due.destination, "mllp"))
-    except EndpointUnknown as fault:
-        return Outcome("poison", fault.sentence("en"))
+    except EndpointUnknown:
+        return Outcome("sent", "no system of its own: read at the workbench")
     return _paused(endpoint) or outbound.deliver(endpoint, due)
 
 
