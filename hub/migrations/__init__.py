@@ -59,6 +59,7 @@ def configuration(connection: Connection | None = None) -> Config:
     """Alembic's configuration for an open connection; there is no alembic.ini."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     config.attributes["connection"] = connection
     return config
 
