@@ -10,16 +10,16 @@ estimates.py ........................ the same function asked before anything ha
 """
 
 from hub.coverage.adjudication import RATIO_ONE, adjudicate, charge, half_up
-from hub.coverage.benefits import Benefit, benefits, year_so_far
+from hub.coverage.benefits import Benefit, accumulated, benefits, year_so_far
 from hub.coverage.bills import Bill, BillWrong, Line, Referral, Standing, Year
 from hub.coverage.documents import bill_of, document_of
 from hub.coverage.enrolments import NotInsured, balance, credit, end_enrolment, enrol, enrolments
-from hub.coverage.entitlements import Entitlement, Question, entitlement, entitlements
+from hub.coverage.entitlements import Entitlement, Question, entitlement, entitlements, hold
 from hub.coverage.estimates import Choice, Estimate, estimate
 from hub.coverage.explanation import Explanation, Share, Totals
 from hub.coverage.filings import ChronicNotFiled, FilingUnknown, file_chronic, file_referral, filings, withdraw
 from hub.coverage.library import PackMissing, PackTaken, PackUnknown, import_pack, pack_named, pack_of, packs
-from hub.coverage.movements import Moved, Movement, move, movement_of
+from hub.coverage.movements import Moved, Movement, move
 from hub.coverage.packs import Pack, PackWrong, Scheme, read_pack
 from hub.coverage.steps import Step, bill_steps, document, line_steps, percent
 from hub.coverage.tables import (
@@ -69,6 +69,7 @@ __all__ = [
     "Step",
     "Totals",
     "Year",
+    "accumulated",
     "adjudicate",
     "balance",
     "benefits",
@@ -88,10 +89,10 @@ __all__ = [
     "file_referral",
     "filings",
     "half_up",
+    "hold",
     "import_pack",
     "line_steps",
     "move",
-    "movement_of",
     "pack_named",
     "pack_of",
     "packs",

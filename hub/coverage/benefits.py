@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from datetime import date
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub import directory, people, trust
 from hub.coverage.entitlements import Entitlement, Question, entitlement
+from hub.coverage.movements import ACCUMULATORS
+from hub.coverage.tables import Accumulator, ChronicUse
 from hub.trust import Caller
 from hub.units import Money
 
@@ -68,6 +71,20 @@ def year_so_far(session: Session, caller: Caller, *, person_id: int, day: date) 
     """What the year of a day has moved for a person, by any enrolment. Refuses: NotAllowed, NotInsured, PackMissing."""
     trust.require(caller, "settlement.read")
     return entitlement(session, Question(people.cluster(session, person_id), None, "", "", day, day))
+
+
+def accumulated(session: Session, person_id: int, year: int) -> dict[str, dict[str, int]]:
+    """What a year has moved for a human, by insurance type and accumulator: fen, and for admissions a count."""
+    persons = people.cluster(session, person_id)
+    sums: dict[str, dict[str, int]] = {}
+    for row in session.scalars(select(Accumulator).where(Accumulator.person_id.in_(persons), Accumulator.year == year)):
+        of_type = sums.setdefault(row.insutype, dict.fromkeys(ACCUMULATORS, 0))
+        for name in ACCUMULATORS:
+            of_type[name] += getattr(row, name)
+    for used in session.scalars(select(ChronicUse).where(ChronicUse.person_id.in_(persons), ChronicUse.year == year)):
+        of_type = sums.setdefault(used.insutype, {})
+        of_type[f"chronic-{used.disease}"] = of_type.get(f"chronic-{used.disease}", 0) + used.paid
+    return sums
 
 
 def _of(fund: str, left: int) -> Benefit:

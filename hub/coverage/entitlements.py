@@ -115,6 +115,11 @@ def entitlement(session: Session, question: Question) -> Entitlement:
     return answer
 
 
+def hold(session: Session, person_ids: Iterable[int], year: int, insutype: str) -> None:
+    """Lock a human's accumulators of a year, so that nothing is settled for them meanwhile."""
+    _accumulators(session, [(person_id, year, insutype) for person_id in sorted(person_ids)], lock=True)
+
+
 def _answer(found: _Found, question: Question, enrolment: Row[Any] | Fault) -> Entitlement | Fault:
     if isinstance(enrolment, Fault):
         return enrolment

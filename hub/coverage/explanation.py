@@ -76,3 +76,9 @@ class Explanation:
     covered: int
     totals: Totals
     shares: tuple[Share, ...]
+
+    @property
+    def own_in_scope(self) -> int:
+        """What this bill adds to the year's own share, where serious-illness insurance counts one."""
+        counted = self.bill.care == "inpatient" and self.scheme.serious is not None
+        return self.totals.scope - self.totals.pool if counted else 0

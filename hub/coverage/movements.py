@@ -7,7 +7,6 @@ from sqlalchemy import bindparam, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from hub.coverage.explanation import Explanation
 from hub.coverage.tables import Account, Accumulator, ChronicUse
 
 
@@ -25,31 +24,14 @@ class Movement(NamedTuple):
     chronic: int
     account: int
 
-    def back(self) -> "Movement":
-        return Movement._make(-amount for amount in self)
 
-
-def movement_of(explanation: Explanation, *, new_admission: bool) -> Movement:
-    """What settling this bill moves."""
-    totals, bill = explanation.totals, explanation.bill
-    inpatient, ordinary = bill.care == "inpatient", bill.care == "outpatient" and not bill.chronic
-    counts_own = inpatient and explanation.scheme.serious is not None
-    return Movement(
-        admissions=int(inpatient and new_admission),
-        pool=totals.pool if inpatient else 0,
-        large=totals.large,
-        serious=totals.serious,
-        aid=totals.aid,
-        own_in_scope=totals.scope - totals.pool if counts_own else 0,
-        outpatient_deductible=totals.deductible if ordinary else 0,
-        outpatient_pool=totals.pool if ordinary else 0,
-        chronic=totals.pool if bill.chronic else 0,
-        account=totals.account,
-    )
+_OF_ACCUMULATOR = Movement._fields.index("chronic")
+ACCUMULATORS = Movement._fields[:_OF_ACCUMULATOR]
+"""The columns of Accumulator."""
 
 
 class Moved(NamedTuple):
-    """A movement and the rows it belongs to; an undo's is the settlement's `back()`."""
+    """A movement and the rows it belongs to; undoing a settlement moves the negative."""
 
     person_id: int
     year: int
@@ -75,8 +57,6 @@ def move(session: Session, moves: Sequence[Moved]) -> None:
         session.connection().execute(_MOVE_ACCOUNT, accounts)
 
 
-_OF_ACCUMULATOR = Movement._fields.index("chronic")
-
 _MOVE_ACCUMULATOR = (
     update(Accumulator.__table__)  # type: ignore[arg-type]
     .where(
@@ -84,7 +64,7 @@ _MOVE_ACCUMULATOR = (
         Accumulator.year == bindparam("of_year"),
         Accumulator.insutype == bindparam("of_insutype"),
     )
-    .values({name: getattr(Accumulator, name) + bindparam(f"by_{name}") for name in Movement._fields[:_OF_ACCUMULATOR]})
+    .values({name: getattr(Accumulator, name) + bindparam(f"by_{name}") for name in ACCUMULATORS})
 )
 _MOVE_CHRONIC = (
     update(ChronicUse.__table__)  # type: ignore[arg-type]
@@ -104,7 +84,7 @@ _MOVE_ACCOUNT = (
 
 
 def _accumulator_row(moved: Moved) -> dict[str, object]:
-    by = zip(Movement._fields[:_OF_ACCUMULATOR], moved.movement, strict=False)
+    by = zip(ACCUMULATORS, moved.movement, strict=False)
     return {f"by_{name}": amount for name, amount in by} | _named(moved)
 
 

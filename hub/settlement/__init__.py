@@ -1,0 +1,99 @@
+"""Bills, quotes, settlements, their undoing, and the double-entry ledger that proves them.
+
+tables.py ........ the rows
+fees.py .......... register a visit; fee lines uploaded and cancelled in parts
+charges.py ....... from a charge to a bill: lines, standing, referral episode
+settling.py ...... quote, settle, settle_many
+undoing.py ....... undo, reverse
+keys.py rows.py telling.py ... message keys; rows, postings and what they move; what a patient is told
+reading.py ....... by_key, settlements_of, the bill with every fen explained
+"""
+
+from hub.settlement.charges import Charge, NothingToSettle, TotalDiffers, VisitOver
+from hub.settlement.fees import (
+    STAY,
+    BatchSettled,
+    FeeFacts,
+    FeeNumberTaken,
+    FeeWrong,
+    HasCharges,
+    ItemUnknown,
+    cancel_fees,
+    fees,
+    register,
+    require_no_charges,
+    require_unsettled,
+    upload,
+)
+from hub.settlement.keys import KeyReversed, KeyTaken
+from hub.settlement.reading import (
+    BillLine,
+    KeyOutcome,
+    Told,
+    bill,
+    by_key,
+    explained,
+    settlement,
+    settlements_of,
+    settlements_of_visit,
+)
+from hub.settlement.settling import AlreadySettled, Order, quote, settle, settle_many
+from hub.settlement.tables import (
+    AMOUNTS,
+    SETTLEMENT,
+    ChargeKey,
+    FeeLine,
+    Posting,
+    Registration,
+    Settlement,
+    SettlementKey,
+)
+from hub.settlement.undoing import BuiltUpon, SettlementUnknown, reverse, undo
+
+__all__ = [
+    "AMOUNTS",
+    "SETTLEMENT",
+    "STAY",
+    "AlreadySettled",
+    "BatchSettled",
+    "BillLine",
+    "BuiltUpon",
+    "Charge",
+    "ChargeKey",
+    "FeeFacts",
+    "FeeLine",
+    "FeeNumberTaken",
+    "FeeWrong",
+    "HasCharges",
+    "ItemUnknown",
+    "KeyOutcome",
+    "KeyReversed",
+    "KeyTaken",
+    "NothingToSettle",
+    "Order",
+    "Posting",
+    "Registration",
+    "Settlement",
+    "SettlementKey",
+    "SettlementUnknown",
+    "Told",
+    "TotalDiffers",
+    "VisitOver",
+    "bill",
+    "by_key",
+    "cancel_fees",
+    "explained",
+    "fees",
+    "quote",
+    "register",
+    "require_no_charges",
+    "require_unsettled",
+    "reverse",
+    "settle",
+    "settle_many",
+    "settlement",
+    "settlements_of",
+    "settlements_of_visit",
+    "undo",
+    "upload",
+]

@@ -1,0 +1,196 @@
+"""Reading settlements: what became of a message, a person's bills, and one bill with every fen explained."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from hub import coverage, directory, people, trust
+from hub.coverage import Explanation, Referral, Share, Step
+from hub.directory import Organisation
+from hub.records import Visit
+from hub.settlement.keys import known_keys
+from hub.settlement.rows import by_id
+from hub.settlement.tables import FeeLine, Settlement, SettlementKey
+from hub.settlement.undoing import SettlementUnknown
+from hub.trust import Caller
+from hub.units import Money
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOutcome:
+    """What became of a message: "settled", "undone", "reversed" (refused for ever) or "unknown" (never seen)."""
+
+    state: str
+    settlement: Settlement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BillLine:
+    """One line as a patient reads it: what it was, what it cost, what they pay, and why, step by step."""
+
+    number: str
+    name: str
+    code: str
+    item_class: str
+    share: Share
+    steps: tuple[Step, ...]
+
+    @property
+    def person(self) -> Money:
+        return Money(self.share.person)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A settlement for a page or for print.
+
+    `otherwise` is the same bill under the opposite referral (None where a referral changes nothing): for a bill
+    with a filed referral it shows what the patient would have paid without, and the other way round.
+    """
+
+    settlement: Settlement
+    visit: Visit
+    hospital: Organisation
+    explanation: Explanation
+    steps: tuple[Step, ...]
+    lines: tuple[BillLine, ...]
+    otherwise: Explanation | None
+    referred: bool
+
+    @property
+    def person(self) -> Money:
+        return Money(self.settlement.account + self.settlement.cash)
+
+    @property
+    def saved(self) -> Money:
+        """What the referral saved the patient, or would have; nothing where it changes nothing."""
+        return Money(abs(self.otherwise.totals.person - self.person)) if self.otherwise else Money(0)
+
+    @property
+    def copayment(self) -> Money:
+        """What of the in-scope amount the patient pays beside the deductible; below zero when aid pays into that."""
+        s = self.settlement
+        return Money(s.scope - s.fund - s.deductible)
+
+
+def by_key(session: Session, caller: Caller, *, key: str) -> KeyOutcome:
+    """What became of a message of the caller's hospital; one that is running is waited for. Refuses: NotAllowed."""
+    trust.require(caller, "settlement.read")
+    name = (caller.organisation_id or "", key)
+    _wait_for(session, name)
+    known = known_keys(session, [name]).get(name)
+    if known is None:
+        return KeyOutcome("unknown")
+    if known.settlement_id is None:
+        return KeyOutcome("reversed")
+    row = by_id(session, [known.settlement_id])[known.settlement_id]
+    return KeyOutcome("undone" if row.state == "cancelled" else "settled", row)
+
+
+def settlement(session: Session, caller: Caller, settlement_id: int) -> Settlement:
+    """A settlement, for its hospital, its person (or a proxy), the bureau, and who is admitted.
+
+    Refuses: NotAllowed, SettlementUnknown, RecordUnknown.
+    """
+    trust.require(caller, "settlement.read")
+    row = session.get(Settlement, settlement_id)
+    if row is None:
+        raise SettlementUnknown(settlement_id=settlement_id)
+    if not _is_bureau(session, caller):
+        persons = people.cluster(session, row.person_id)
+        trust.admit(session, caller, persons, "bill", owner=row.organisation_id)
+    return row
+
+
+def settlements_of(session: Session, caller: Caller, *, person_id: int) -> Sequence[Settlement]:
+    """A human's settlements, newest first, without counter-entries (an undone one is "cancelled").
+
+    All for the person and who is admitted, else those of the caller's own hospital. Refuses: NotAllowed.
+    """
+    trust.require(caller, "settlement.read")
+    persons = people.cluster(session, person_id)
+    wanted = select(Settlement).where(Settlement.person_id.in_(persons), Settlement.undoes.is_(None))
+    try:
+        trust.admit(session, caller, persons, "bill")
+    except trust.RecordUnknown:
+        if caller.organisation_id is None:
+            raise
+        wanted = wanted.where(Settlement.organisation_id == caller.organisation_id)
+    return session.scalars(wanted.order_by(Settlement.id.desc())).all()
+
+
+def settlements_of_visit(session: Session, caller: Caller, *, visit_id: int) -> Sequence[Settlement]:
+    """Everything settled on an own visit, counter-entries too, in order. Refuses: NotAllowed."""
+    trust.require(caller, "settlement.read")
+    wanted = select(Settlement).where(Settlement.visit_id == visit_id)
+    if caller.kind != "job":
+        wanted = wanted.where(Settlement.organisation_id == caller.organisation_id)
+    return session.scalars(wanted.order_by(Settlement.id)).all()
+
+
+def bill(session: Session, caller: Caller, settlement_id: int) -> Told:
+    """A settlement with every fen of every line explained, from the bill as it was adjudicated.
+
+    Refuses: NotAllowed, SettlementUnknown, RecordUnknown.
+    """
+    row = settlement(session, caller, settlement_id)
+    explanation = explained(session, row)
+    names = _line_names(session, row.visit_id)
+    lines = [
+        BillLine(
+            number=line.id,
+            name=names.get(line.id, ("", ""))[0],
+            code=names.get(line.id, ("", ""))[1],
+            item_class=line.item_class,
+            share=share,
+            steps=tuple(coverage.line_steps(explanation, line, share)),
+        )
+        for line, share in zip(explanation.bill.lines, explanation.shares, strict=True)
+    ]
+    referral = explanation.standing.referral
+    return Told(
+        settlement=row,
+        visit=session.get_one(Visit, row.visit_id),
+        hospital=directory.organisation(session, row.organisation_id),
+        explanation=explanation,
+        steps=tuple(coverage.bill_steps(explanation)),
+        lines=tuple(lines),
+        otherwise=_otherwise(explanation),
+        referred=referral is not None and referral.filed,
+    )
+
+
+def explained(session: Session, row: Settlement) -> Explanation:
+    """The explanation of a settlement, run again under its own pack from the bill that was kept."""
+    pack_id, facts, standing = coverage.bill_of(row.bill)
+    return coverage.adjudicate(facts, coverage.pack_named(session, pack_id), standing)
+
+
+def _otherwise(explanation: Explanation) -> Explanation | None:
+    """The bill with a referral where there was none, or without the one there was; None if the money is the same."""
+    if explanation.bill.care != "inpatient" or explanation.bill.out_of_area is not None:
+        return None
+    standing = explanation.standing
+    opposite = None if standing.referral is not None else Referral(filed=True, direction="up")
+    other = coverage.adjudicate(explanation.bill, explanation.pack, replace(standing, referral=opposite))
+    return other if other.totals.person != explanation.totals.person else None
+
+
+def _line_names(session: Session, visit_id: int) -> dict[str, tuple[str, str]]:
+    wanted = select(FeeLine.number, FeeLine.name, FeeLine.code).where(FeeLine.visit_id == visit_id)
+    return {row.number: (row.name, row.code) for row in session.execute(wanted)}
+
+
+def _is_bureau(session: Session, caller: Caller) -> bool:
+    own = caller.organisation_id
+    return own is not None and directory.organisation(session, own).tier == "bureau"
+
+
+def _wait_for(session: Session, name: tuple[str, str]) -> None:
+    """A running copy holds its key; asking for the same key waits until it has ended, and leaves nothing."""
+    with session.begin_nested() as attempt:
+        session.execute(insert(SettlementKey).values(organisation_id=name[0], key=name[1]).on_conflict_do_nothing())
+        attempt.rollback()

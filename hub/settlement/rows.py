@@ -1,0 +1,148 @@
+"""Settlements as rows: made from an explanation, written with their postings and marks, read back by id."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.orm import Session
+
+from hub.coverage import Explanation, Moved, Movement, document_of, move
+from hub.settlement.charges import Prepared, clearing_type
+from hub.settlement.tables import AMOUNTS, SETTLEMENT, ChargeKey, FeeLine, Posting, Settlement
+from hub.trust import Caller
+from hub.units import Money, day_of
+
+PAYERS = {
+    "fund.pool": "pool",
+    "fund.large": "large",
+    "fund.serious": "serious",
+    "fund.civil": "civil",
+    "fund.aid": "aid",
+    "person.account": "account",
+    "person.cash": "cash",
+}
+RECEIVER = "hospital.receivable"
+
+
+Row = dict[str, Any]
+
+
+def settlement_row(caller: Caller, ready: Prepared, explanation: Explanation, *, settlement_id: int, key: str) -> Row:
+    """The row of a settlement, complete."""
+    totals, known, visit = explanation.totals, ready.entitlement, ready.place.visit
+    return {
+        "id": settlement_id,
+        "undoes": None,
+        "state": SETTLEMENT.start,
+        "organisation_id": visit.organisation_id,
+        "visit_id": visit.id,
+        "batch": ready.batch,
+        "person_id": known.home,
+        "insutype": known.insutype,
+        "med_type": ready.med_type,
+        "clr_type": clearing_type(ready.bill),
+        "clr_office": known.enrolment.area,
+        "msgid": key,
+        "settled_at": caller.at,
+        "settled_on": day_of(caller.at),
+        "settled_by": f"{caller.kind}/{caller.id}",
+        "day": ready.bill.day,
+        "year": ready.bill.day.year,
+        "care": ready.bill.care,
+        "disease": ready.bill.chronic,
+        "admission": ready.standing.admission,
+        "new_admission": ready.new_admission,
+        "filing_id": known.filing.id if known.filing is not None else None,
+        "sender_visit_id": ready.sender_visit_id,
+        "pack_id": known.pack.id,
+        "ratio": explanation.ratio,
+        "balance": Money(known.balance - totals.account),
+        **{name: Money(amount) for name, amount in totals._asdict().items()},
+        "own_in_scope": Money(explanation.own_in_scope),
+        "bill": document_of(known.pack.id, ready.bill, ready.standing),
+        "shares": explanation.shares,
+    }
+
+
+def postings_of(row: Row) -> list[Row]:
+    """The legs of a settlement or counter-entry: who pays what leaves, what the hospital is owed arrives."""
+    legs = [(account, -row[name]) for account, name in PAYERS.items()] + [(RECEIVER, row["total"])]
+    return [{"settlement_id": row["id"], "account": account, "amount": amount} for account, amount in legs if amount]
+
+
+def counter_row(caller: Caller, row: Row, *, settlement_id: int, key: str, balance: int) -> Row:
+    """The counter-entry of a settlement: the same with its amounts negative, on the day of the undo."""
+    return row | {
+        "id": settlement_id,
+        "undoes": row["id"],
+        "msgid": key,
+        "settled_at": caller.at,
+        "settled_on": day_of(caller.at),
+        "settled_by": f"{caller.kind}/{caller.id}",
+        "balance": Money(balance),
+        **{name: Money(-row[name]) for name in (*AMOUNTS, "own_in_scope")},
+    }
+
+
+def moved_by(row: Row) -> Moved:
+    """What a settlement (or counter-entry) moves in the accumulators of its year."""
+    inpatient, ordinary = row["care"] == "inpatient", row["care"] == "outpatient" and row["disease"] is None
+    return Moved(
+        row["person_id"],
+        row["year"],
+        row["insutype"],
+        row["disease"],
+        Movement(
+            admissions=(-1 if row["undoes"] else 1) if row["new_admission"] else 0,
+            pool=row["pool"] if inpatient else 0,
+            large=row["large"],
+            serious=row["serious"],
+            aid=row["aid"],
+            own_in_scope=row["own_in_scope"],
+            outpatient_deductible=row["deductible"] if ordinary else 0,
+            outpatient_pool=row["pool"] if ordinary else 0,
+            chronic=row["pool"] if row["disease"] else 0,
+            account=row["account"],
+        ),
+    )
+
+
+def write(session: Session, rows: Sequence[Row]) -> None:
+    """Settlements or counter-entries with their postings, and what they move. One statement a table."""
+    if not rows:
+        return
+    connection = session.connection()
+    connection.execute(insert(Settlement), rows)
+    connection.execute(insert(Posting), [leg for row in rows for leg in postings_of(row)])
+    move(session, [moved_by(row) for row in rows])
+
+
+def take_lines(session: Session, taken: Iterable[tuple[int, Sequence[int]]]) -> None:
+    """Mark fee lines as settled by a settlement."""
+    rows = [{"by": settlement_id, "line": line_id} for settlement_id, line_ids in taken for line_id in line_ids]
+    if rows:
+        session.connection().execute(_TAKE, rows)
+
+
+def stand_for(session: Session, rows: Sequence[Row]) -> None:
+    """From now on these settlements stand for their charge batches."""
+    keys = [{"visit_id": row["visit_id"], "batch": row["batch"], "settlement_id": row["id"]} for row in rows]
+    if keys:
+        session.connection().execute(insert(ChargeKey), keys)
+
+
+def plain(settlement: Settlement) -> Row:
+    """A settlement's columns as they are."""
+    return {column.key: getattr(settlement, column.key) for column in Settlement.__table__.columns}
+
+
+def by_id(session: Session, ids: Iterable[int]) -> dict[int, Settlement]:
+    wanted = select(Settlement).where(Settlement.id.in_(tuple(ids)))
+    return {row.id: row for row in session.scalars(wanted)}
+
+
+_TAKE = (
+    update(FeeLine.__table__)  # type: ignore[arg-type]
+    .where(FeeLine.id == bindparam("line"))
+    .values(settlement_id=bindparam("by"))
+)

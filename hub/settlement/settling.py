@@ -1,0 +1,147 @@
+"""Settling: one transaction claims the keys, locks the accumulators, explains, posts, and tells.
+
+Locks are taken in the same order by everybody: visits by id, message keys by name, accumulators by person. The
+message key decides between two copies of a message, the accumulators between two charges of one human, and the
+charge key says which settlement stands for a batch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from hub.coverage import Explanation
+from hub.faults import Conflict, Fault
+from hub.settlement.charges import Charge, Place, Prepared, Stands, places, prepare
+from hub.settlement.keys import Name, claim, known_keys, let_go, point
+from hub.settlement.rows import Row, by_id, settlement_row, stand_for, take_lines, write
+from hub.settlement.tables import Settlement
+from hub.settlement.telling import tell
+from hub.trust import Caller
+
+
+class AlreadySettled(Conflict):
+    zh = "该收费批次已结算，结算号 {settlement_id}。"
+    en = "This charge batch is already settled as {settlement_id}."
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One call of settle: the hospital's key for it (msgid) and the hash of what it said."""
+
+    caller: Caller
+    charge: Charge
+    key: str
+    content_hash: bytes
+
+
+Asked = tuple[Order, Place]
+Outcome = Row | Stands | Fault
+
+
+def quote(session: Session, caller: Caller, charge: Charge) -> Explanation:
+    """What settling now would give, to the fen; writes nothing and locks nothing.
+
+    Refuses: NotAllowed, VisitUnknown, VisitOver, NotInsured, PackMissing, ChronicNotFiled, NothingToSettle,
+    TotalDiffers, BillWrong, AlreadySettled.
+    """
+    (place,) = places(session, [(caller, charge.visit_id)], lock=False)
+    if isinstance(place, Fault):
+        raise place
+    (ready,) = prepare(session, [(caller, charge, place)], lock=False)
+    if isinstance(ready, Fault):
+        raise ready
+    if isinstance(ready, Stands):
+        raise AlreadySettled(settlement_id=ready.settlement_id)
+    return ready.explain()
+
+
+def settle(session: Session, caller: Caller, charge: Charge, *, key: str, content_hash: bytes) -> Settlement:
+    """Settle a charge. The same key and content again is the same settlement, a new key for the same batch too.
+
+    Refuses: what `quote` refuses, except AlreadySettled; KeyTaken, KeyReversed.
+    """
+    (outcome,) = settle_many(session, [Order(caller, charge, key, content_hash)])
+    if isinstance(outcome, Fault):
+        raise outcome
+    return outcome
+
+
+def settle_many(session: Session, orders: Sequence[Order]) -> list[Settlement | Fault]:
+    """Settle a batch in the order given; a Fault is a value here, and only bugs raise.
+
+    Orders about one human, or with one key, are settled one after the other.
+    """
+    found = places(session, [(order.caller, order.charge.visit_id) for order in orders], lock=True)
+    outcomes: dict[int, Outcome] = {i: place for i, place in enumerate(found) if isinstance(place, Fault)}
+    waiting = [(i, (orders[i], place)) for i, place in enumerate(found) if isinstance(place, Place)]
+    while waiting:
+        turn, waiting = _one_of_each(waiting)
+        outcomes |= zip((i for i, _ in turn), _settle_round(session, [asked for _, asked in turn]), strict=True)
+    return _settlements(session, [outcomes[i] for i in range(len(orders))])
+
+
+def _one_of_each(waiting: list[tuple[int, Asked]]) -> tuple[list[tuple[int, Asked]], list[tuple[int, Asked]]]:
+    """The first order of every human and of every key; and the rest."""
+    seen: set[object] = set()
+    turn: list[tuple[int, Asked]] = []
+    rest: list[tuple[int, Asked]] = []
+    for item in waiting:
+        names: set[object] = {item[1][1].person_ids, _name(*item[1])}
+        (rest if names & seen else turn).append(item)
+        seen |= names
+    return turn, rest
+
+
+def _settle_round(session: Session, asked: Sequence[Asked]) -> list[Outcome]:
+    """Orders of different people and keys, in order."""
+    names = [_name(*one) for one in asked]
+    claimed = claim(session, {name: order.content_hash for name, (order, _) in zip(names, asked, strict=True)})
+    known = known_keys(session, [name for name in names if name not in claimed])
+    fresh = [one for one, name in zip(asked, names, strict=True) if name in claimed]
+    ready = prepare(session, [(order.caller, order.charge, place) for order, place in fresh], lock=True)
+    outcomes: dict[Name, Outcome] = {}
+    taken = []
+    for (order, place), prepared in zip(fresh, ready, strict=True):
+        name = _name(order, place)
+        outcomes[name] = outcome = _decide(order, prepared, claimed[name])
+        if isinstance(prepared, Prepared) and isinstance(outcome, dict):
+            taken.append((claimed[name], prepared.line_ids))
+    rows = [outcome for outcome in outcomes.values() if isinstance(outcome, dict)]
+    write(session, rows)
+    stand_for(session, rows)
+    take_lines(session, taken)
+    let_go(session, [name for name, outcome in outcomes.items() if isinstance(outcome, Fault)])
+    point(session, {name: stands.settlement_id for name, stands in outcomes.items() if isinstance(stands, Stands)})
+    if rows:
+        tell(session, fresh[0][0].caller, rows)
+    for name, (order, _) in zip(names, asked, strict=True):
+        if name in known:
+            outcomes[name] = known[name].repeat(order.content_hash)
+    return [outcomes[name] for name in names]
+
+
+def _decide(order: Order, prepared: Prepared | Stands | Fault, settlement_id: int) -> Outcome:
+    if not isinstance(prepared, Prepared):
+        return prepared
+    try:
+        explanation = prepared.explain()
+    except Fault as refusal:
+        return refusal
+    return settlement_row(order.caller, prepared, explanation, settlement_id=settlement_id, key=order.key)
+
+
+def _name(order: Order, place: Place) -> Name:
+    return place.visit.organisation_id, order.key
+
+
+def _settlements(session: Session, outcomes: Sequence[Outcome]) -> list[Settlement | Fault]:
+    """Rows just written as settlements, those that stood read back."""
+    standing = by_id(session, {outcome.settlement_id for outcome in outcomes if isinstance(outcome, Stands)})
+    settled: list[Settlement | Fault] = []
+    for outcome in outcomes:
+        if isinstance(outcome, Stands):
+            settled.append(standing[outcome.settlement_id])
+        else:
+            settled.append(outcome if isinstance(outcome, Fault) else Settlement(**outcome))
+    return settled

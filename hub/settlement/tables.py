@@ -1,0 +1,181 @@
+"""The tables of settlement. Keys that decide races are narrow and point at the fat rows; money is fen."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, Numeric, Sequence, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.db import Base, identity
+from hub.lifecycle import Lifecycle
+from hub.units import Money
+
+# FHIR R4 ClaimResponse.status.
+SETTLEMENT = Lifecycle("settlement", start="active", moves={("active", "undo"): "cancelled"})
+
+settlement_serial = Sequence("settlement_serial", metadata=Base.metadata)
+
+AMOUNTS = (
+    "total",
+    "over",
+    "own",
+    "first",
+    "scope",
+    "deductible",
+    "pool",
+    "large",
+    "serious",
+    "civil",
+    "aid",
+    "fund",
+    "account",
+    "cash",
+)
+
+
+class Registration(Base):
+    """How a visit is to be settled: the insurance type, the kind of care, the chronic disease (a pack's word)."""
+
+    __tablename__ = "insured_visit"
+
+    visit_id: Mapped[int] = mapped_column(ForeignKey("visit.id"), primary_key=True, autoincrement=False)
+    insutype: Mapped[str | None]
+    med_type: Mapped[str | None]
+    disease: Mapped[str | None]
+    emergency: Mapped[bool] = mapped_column(default=False)
+
+
+class FeeLine(Base):
+    """One charged item of a visit. A return is a line of its own with a negative quantity, naming what it returns."""
+
+    __tablename__ = "fee_line"
+    __table_args__ = (
+        UniqueConstraint("visit_id", "number"),
+        Index("fee_line_open_idx", "visit_id", "batch", postgresql_where="settlement_id IS NULL"),
+        Index("fee_line_settled_idx", "settlement_id", postgresql_where="settlement_id IS NOT NULL"),
+        CheckConstraint("(quantity < 0) = (returns IS NOT NULL)", name="only_a_return_is_negative"),
+        CheckConstraint("unit_price >= 0 AND ceiling >= 0", name="prices_not_negative"),
+        CheckConstraint("item_class IN ('A', 'B', 'C')", name="item_class_known"),
+    )
+
+    id: Mapped[int] = identity()
+    visit_id: Mapped[int]
+    number: Mapped[str]
+    batch: Mapped[str]
+    returns: Mapped[str | None]
+    code: Mapped[str]
+    local_code: Mapped[str]
+    name: Mapped[str]
+    item_class: Mapped[str]
+    quantity: Mapped[Decimal] = mapped_column(Numeric(16, 4))
+    unit_price: Mapped[Decimal] = mapped_column(Numeric(16, 6))
+    ceiling: Mapped[Decimal | None] = mapped_column(Numeric(16, 6))
+    amount: Mapped[Money]
+    restricted: Mapped[bool]
+    approved: Mapped[bool]
+    occurred_at: Mapped[datetime]
+    settlement_id: Mapped[int | None]
+
+
+class Settlement(Base):
+    """A settlement, or the counter-entry that undoes one (its amounts negative).
+
+    `day` is the bill's, which decides year and pack; settled_on is the China day of settled_at, by which books are
+    reconciled. `bill` is the adjudicated bill with the person's standing, as `coverage.bill_of` reads it, so it
+    re-runs exactly; `shares` holds every line's part in the order of `coverage.Share`.
+    """
+
+    __tablename__ = "settlement"
+    __table_args__ = (
+        SETTLEMENT.check(),
+        UniqueConstraint("undoes"),
+        Index("settlement_books_idx", "organisation_id", "settled_on"),
+        Index("settlement_person_idx", "person_id", "year", "insutype"),
+        Index("settlement_visit_idx", "visit_id"),
+        CheckConstraint("total = fund + account + cash", name="who_pays_foots"),
+        CheckConstraint('total = "over" + own + "first" + "scope"', name="what_is_charged_foots"),
+        CheckConstraint("fund = pool + large + serious + civil + aid", name="funds_foot"),
+        CheckConstraint("(undoes IS NULL AND total >= 0) OR (undoes IS NOT NULL AND total <= 0)", name="sign"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, settlement_serial, primary_key=True)
+    undoes: Mapped[int | None] = mapped_column(ForeignKey("settlement.id"))
+    state: Mapped[str] = mapped_column(default=SETTLEMENT.start)
+    organisation_id: Mapped[str]
+    visit_id: Mapped[int]
+    batch: Mapped[str]
+    person_id: Mapped[int]
+    insutype: Mapped[str]
+    med_type: Mapped[str]
+    clr_type: Mapped[str]
+    clr_office: Mapped[str]
+    msgid: Mapped[str]
+    settled_at: Mapped[datetime]
+    settled_on: Mapped[date]
+    settled_by: Mapped[str]
+    day: Mapped[date]
+    year: Mapped[int]
+    care: Mapped[str]
+    disease: Mapped[str | None]
+    admission: Mapped[int]
+    new_admission: Mapped[bool]
+    filing_id: Mapped[int | None]
+    sender_visit_id: Mapped[int | None] = mapped_column(index=True)
+    pack_id: Mapped[str]
+    ratio: Mapped[int]
+    balance: Mapped[Money]
+    total: Mapped[Money]
+    over: Mapped[Money]
+    own: Mapped[Money]
+    first: Mapped[Money]
+    scope: Mapped[Money]
+    deductible: Mapped[Money]
+    pool: Mapped[Money]
+    large: Mapped[Money]
+    serious: Mapped[Money]
+    civil: Mapped[Money]
+    aid: Mapped[Money]
+    fund: Mapped[Money]
+    account: Mapped[Money]
+    cash: Mapped[Money]
+    own_in_scope: Mapped[Money]
+    bill: Mapped[dict[str, Any]]
+    shares: Mapped[list[Any]]
+
+
+class SettlementKey(Base):
+    """What a sender calls its message (msgid), and what became of it. No settlement: reversed before it was seen."""
+
+    __tablename__ = "settlement_key"
+
+    organisation_id: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    content_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    settlement_id: Mapped[int | None]
+
+
+class ChargeKey(Base):
+    """One charge batch of a visit is settled once: the settlement that stands for it."""
+
+    __tablename__ = "charge_key"
+
+    visit_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    batch: Mapped[str] = mapped_column(primary_key=True)
+    settlement_id: Mapped[int]
+
+
+class Posting(Base):
+    """One leg of a settlement: what leaves a payer is negative, what the hospital is owed positive; legs sum to zero.
+
+    Accounts: fund.pool fund.large fund.serious fund.civil fund.aid person.account person.cash hospital.receivable.
+    """
+
+    __tablename__ = "posting"
+    __append_only__ = True
+    __table_args__ = (CheckConstraint("amount <> 0", name="moves_something"),)
+
+    id: Mapped[int] = identity()
+    settlement_id: Mapped[int] = mapped_column(index=True)
+    account: Mapped[str]
+    amount: Mapped[Money]
