@@ -1,7 +1,7 @@
-"""What an installation knows about itself, as tables on a terminal."""
+"""What an installation knows about itself, as lines on a terminal."""
 
-from rich.console import Console
-from rich.table import Table
+from datetime import datetime
+
 from sqlalchemy.orm import Session
 
 from adapters import door
@@ -21,14 +21,17 @@ def faults() -> None:
 
 def jobs() -> None:
     settings = Settings()
-    table = Table("job", "every", "runs", "failed", "finished", "outcome", "due", "held by")
+    line = "{:18} {:>7} {:>6} {:>6}  {:14}  {:14}  {}"
+    print(line.format("job", "every", "runs", "failed", "finished", "due", "outcome"))
     with at_hand(settings) as dsn:
         engine = door.make_engine(dsn, pool_size=1)
         with Session(engine) as session:
             for job in job_rows.all_jobs(session):
-                finished = job.finished_at.astimezone(CHINA).strftime("%m-%d %H:%M:%S") if job.finished_at else "never"
-                due = job.due_at.astimezone(CHINA).strftime("%m-%d %H:%M:%S")
-                counts = (f"{job.every_seconds} s", str(job.runs), str(job.failures))
-                table.add_row(job.name, *counts, finished, job.outcome or "", due, job.lease_owner or "")
+                outcome = f"running at {job.lease_owner}" if job.lease_owner else job.outcome or ""
+                counts = (f"{job.every_seconds} s", job.runs, job.failures)
+                print(line.format(job.name, *counts, _clock(job.finished_at), _clock(job.due_at), outcome))
         engine.dispose()
-    Console().print(table)
+
+
+def _clock(instant: datetime | None) -> str:
+    return instant.astimezone(CHINA).strftime("%m-%d %H:%M:%S") if instant else "never"
