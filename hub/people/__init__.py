@@ -2,12 +2,14 @@
 
 persons.py ..... Person, Identifier, Card; register, resolve, cluster, snapshot
 documents.py ... citizen numbers and their check digits
+looking_up.py .. one person for whoever has to do with them, many for a batch
 family.py ...... who may act for whom
 signin.py ...... one-time codes to a person's telephone
 """
 
 from hub.people.documents import CitizenNumberWrong, birth_date_of, check_digit, citizen_number, gender_of, uscc_check
 from hub.people.family import Family, family_of, link_family, may_act_for, represented
+from hub.people.looking_up import clusters, look_up, snapshots
 from hub.people.persons import (
     Card,
     Demographics,
@@ -43,10 +45,12 @@ __all__ = [
     "check_digit",
     "citizen_number",
     "cluster",
+    "clusters",
     "family_of",
     "gender_of",
     "identifiers_of",
     "link_family",
+    "look_up",
     "may_act_for",
     "person",
     "register",
@@ -55,5 +59,6 @@ __all__ = [
     "send_sign_in_code",
     "sign_in",
     "snapshot",
+    "snapshots",
     "uscc_check",
 ]

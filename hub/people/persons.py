@@ -182,6 +182,11 @@ def snapshot(session: Session, person_id: int, organisation_id: str | None) -> d
             Identifier.person_id.in_(cluster(session, person_id)), Identifier.system == f"mrn/{organisation_id}"
         )
         mrn = session.scalars(local.limit(1)).first()
+    return as_message(row, mrn)
+
+
+def as_message(row: Person, mrn: str | None) -> dict[str, Any]:
+    """A person as messages carry them, with their record number at the destination."""
     return {
         "person_id": row.id,
         "card": row.card_number,
