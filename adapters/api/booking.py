@@ -166,7 +166,9 @@ def book(call: Call[BookingWish]) -> AppointmentView:
     return _view(call, row)
 
 
-@operation("GET", "/appointments", tag="booking", query=AppointmentQuery, answer=list[AppointmentView])
+@operation(
+    "GET", "/appointments", tag="booking", query=AppointmentQuery, answer=list[AppointmentView], names=(RecordUnknown,)
+)
 def appointments(call: Call[None]) -> list[AppointmentView]:
     """The appointments of a person, or of one's own hospital on a day."""
     query: AppointmentQuery = call.query

@@ -25,9 +25,8 @@ _NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d{1,17})?")
 
 def read_report(call: Call, logical_id: str) -> Resource:
     """Refuses: NotAllowed, ResourceUnknown."""
-    return diagnostic_report(
-        call, _report(call, "DiagnosticReport", logical_id, number_of("DiagnosticReport", logical_id))
-    )
+    report_id = number_of("DiagnosticReport", logical_id)
+    return diagnostic_report(call, _report(call, f"DiagnosticReport/{logical_id}", report_id))
 
 
 def search_reports(call: Call, query: Query) -> list[Resource]:
