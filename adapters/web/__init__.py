@@ -26,6 +26,7 @@ MACHINES = ("/api", "/fhir", "/nhsa", "/health", "/metrics", "/openapi", "/docs"
 
 def prepare(app: FastAPI) -> None:
     """What stands behind every face: style sheets, preferences, staff sign-in, and the page that is not there."""
+    app.include_router(shared.files)
     app.include_router(shared.router)
 
     async def not_there(request: Request, refusal: Exception) -> Response:

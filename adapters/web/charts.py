@@ -75,7 +75,7 @@ def trend(
         upper = y(high) if high is not None else 12.0
         lower = y(low) if low is not None else 100.0
         drawn.append(f'<rect class="c-band" x="30" y="{upper:.1f}" width="282" height="{lower - upper:.1f}"/>')
-        drawn.append(f'<text x="36" y="{min(lower, 100) - 5:.1f}">{escape(band)}</text>')
+        drawn.append(f'<text x="36" y="{_clear_of(y(values[0]), upper + 14, lower - 5):.1f}">{escape(band)}</text>')
     drawn.append('<path class="axis" d="M30 8v100h282"/>')
     tick = bottom
     while tick <= top:
@@ -126,6 +126,11 @@ def difference_bars(parts: Sequence[tuple[str, int]], unit: str, label: str) -> 
         f'<svg class="chart" viewBox="0 0 340 {height + 38}" role="img" aria-label="{escape(label)}">'
         f"{''.join(drawn)}</svg>"
     )
+
+
+def _clear_of(line: float, top: float, bottom: float) -> float:
+    """Of two heights for a label the one further from where the line begins."""
+    return top if abs(line - top) > abs(line - bottom) else bottom
 
 
 def _svg(text: str) -> Markup:

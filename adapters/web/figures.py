@@ -50,6 +50,12 @@ def cell(fen: int) -> str:
     return f"{sign}{(size + 50) // 100:,}" if size >= 1_000_000 else f"{sign}{plain(size)}"
 
 
+def cell_short(fen: int) -> str:
+    """The same where there is little room: to the yuan, from 10,000 yuan in units of ten thousand, `+2.4万`."""
+    sign, yuan = "+" if fen > 0 else MINUS, (abs(fen) + 50) // 100
+    return f"{sign}{yuan / 10_000:.1f}万" if yuan >= 10_000 else f"{sign}{yuan:,}"
+
+
 def percent(part: int, whole: int) -> str:
     """One decimal, `71.3%`; nothing of nothing is `0.0%`."""
     if whole == 0:
@@ -138,6 +144,15 @@ def brief(value: datetime, language: str, today: date) -> str:
     return short_day(on, language)
 
 
+def near_clock(value: datetime, language: str, today: date) -> str:
+    """A deadline in a list: `21:54` today, `明天 9:00`, `25日 9:00`."""
+    on = day_of(value)
+    if on == today:
+        return clock(value)
+    word = (_NEAR_ZH if language == "zh" else _NEAR_EN).get((on - today).days) or brief(value, language, today)
+    return f"{word} {clock(value)}"
+
+
 def near_day(value: date, language: str, today: date) -> str:
     """`明天`, `today`, or the date."""
     word = (_NEAR_ZH if language == "zh" else _NEAR_EN).get((value - today).days)
@@ -199,6 +214,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "less": less,
     "signed": signed,
     "cell": cell,
+    "cell_short": cell_short,
     "percent": percent,
     "quantity": quantity,
     "clock": clock,
@@ -212,6 +228,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "day": _in_language(day, with_today=True),
     "moment": _in_language(moment, with_today=True),
     "brief": _in_language(brief, with_today=True),
+    "near_clock": _in_language(near_clock, with_today=True),
     "near": _in_language(near, with_today=True),
     "near_day": _in_language(near_day, with_today=True),
     "short_day": _in_language(short_day, with_today=False),

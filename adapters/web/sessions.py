@@ -108,7 +108,7 @@ def faces_of(caller: Caller, organisation: directory.Organisation) -> tuple[Face
     faces: list[Face] = []
     if organisation.tier != "bureau" and caller.scopes & {"referral.read", "booking.read"}:
         faces.append("desk")
-    if organisation.tier == "bureau" and "reconciliation.read" in caller.scopes:
+    if "reconciliation.read" in caller.scopes:
         faces.append("bureau")
     if "operations" in caller.scopes:
         faces.append("operations")

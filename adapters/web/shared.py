@@ -9,18 +9,19 @@ from adapters import door
 from adapters.web import assets, look, sessions
 from adapters.web.forms import form_of, query_of
 from adapters.web.pages import page, see_other
-from adapters.web.refusals import PageRoute, plain_page, status_of, trouble_of
+from adapters.web.refusals import PageRoute, status_of, trouble_of
 from hub import directory, trust
 from hub.trust import Caller, SignInRefused
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
+files = APIRouter(include_in_schema=False)
 HOMES: dict[sessions.Face, str] = {"desk": "/desk", "bureau": "/bureau", "operations": "/ops"}
 
 
-@router.get("/static/{version}/{name:path}")
+@files.get("/static/{version}/{name:path}")
 def static(request: Request, version: str, name: str) -> Response:
     """A style sheet or a script; the version in its address is the hash of its content."""
-    return assets.answer(request, name) or plain_page(request, 404, "missing")
+    return assets.answer(request, name) or Response(status_code=404)
 
 
 @router.get("/look")

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from adapters.web.citizen import appointments, book, home, me, referrals, results, sign_in
+from adapters.web.citizen import appointments, bills, book, estimate, home, me, referrals, results, sign_in, visits
 
 router = APIRouter(include_in_schema=False)
-for part in (home, sign_in, book, appointments, referrals, results, me):
+for part in (home, sign_in, book, appointments, referrals, results, bills, estimate, visits, me):
     router.include_router(part.router)

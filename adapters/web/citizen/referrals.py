@@ -9,10 +9,12 @@ from starlette.responses import Response
 
 from adapters import door
 from adapters.web import letters, sessions
+from adapters.web.citizen.estimate import USUAL_TOTAL
 from adapters.web.forms import form_of, query_of
 from adapters.web.pages import page, see_other
 from adapters.web.refusals import PageRoute
-from hub import journeys, referrals, trust
+from hub import coverage, journeys, referrals, trust
+from hub.faults import Fault
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 OVER = ("completed", "returned-down", *letters.ENDED)
@@ -49,6 +51,7 @@ def referral(request: Request, referral_id: int) -> Response:
         return {
             "frame": visitor.frame,
             "letter": letters.letter(session, visitor.caller, row),
+            "estimate": _estimate(session, visitor),
             "actions": referrals.available_actions(visitor.caller, row),
         }
 
@@ -67,3 +70,11 @@ def decline(request: Request, referral_id: int) -> Response:
 
     door.transact(work)
     return see_other(f"/referrals/{referral_id}?done=declined")
+
+
+def _estimate(session: Session, visitor: sessions.Visitor) -> coverage.Estimate | None:
+    """What a usual stay would cost at each level; None for who is not insured."""
+    try:
+        return coverage.estimate(session, visitor.caller, person_id=visitor.person_id, total=USUAL_TOTAL)
+    except Fault:
+        return None

@@ -11,8 +11,10 @@ from starlette.responses import Response
 from adapters import door
 from adapters.web import sessions
 from adapters.web.desk.frame import clerk_of
+from adapters.web.desk.money import Effect, insurance_effect
 from adapters.web.desk.patients import patient
 from adapters.web.forms import Form, form_of, query_of
+from adapters.web.look import look_of
 from adapters.web.pages import page, see_other
 from adapters.web.refusals import PageRoute, status_of, trouble_of
 from hub import booking, directory, journeys, people, records, referrals, trust
@@ -31,15 +33,15 @@ _CODED = re.compile(r"\s*([A-Z]\d{2}(?:\.[0-9A-Za-z+*x]{1,6})?)\s+(.+)", re.IGNO
 
 @router.get("/desk/refer")
 def refer_page(request: Request) -> Response:
-    query = query_of(request)
-    view = door.transact(lambda session: _view(session, clerk_of(session, request), query))
+    query, language = query_of(request), look_of(request).language
+    view = door.transact(lambda session: _view(session, clerk_of(session, request), query, language))
     return _page(request, view)
 
 
 @router.post("/desk/refer")
 def refer(request: Request) -> Response:
     """Send it: referral, reserved place and filing in one transaction. What was typed stays when it is refused."""
-    form = form_of(request)
+    form, language = form_of(request), look_of(request).language
 
     def work(session: Session) -> int | dict[str, Any]:
         clerk = clerk_of(session, request)
@@ -48,7 +50,7 @@ def refer(request: Request) -> Response:
                 made = _send(session, clerk, form)
         except (Conflict, Refused, Invalid) as fault:
             trust.audit(session, clerk.caller, verb="journeys.refer", outcome=fault.code)
-            return {**_view(session, clerk, form), "fault": fault}
+            return {**_view(session, clerk, form, language), "fault": fault}
         trust.audit(
             session, clerk.caller, verb="journeys.refer", person_id=made.person_id, subject=f"referral/{made.id}"
         )
@@ -92,10 +94,10 @@ def _send(session: Session, clerk: sessions.Clerk, form: Form) -> referrals.Refe
     return journeys.refer(session, clerk.caller, facts=facts, slot_id=slot_id, file_with_insurance=filed)
 
 
-def _view(session: Session, clerk: sessions.Clerk, asked: Form) -> dict[str, Any]:
+def _view(session: Session, clerk: sessions.Clerk, asked: Form, language: str) -> dict[str, Any]:
     up = referrals.referral(session, clerk.caller, asked.number("from")) if asked.text("from") else None
     person, fault = _person(session, clerk, asked, up)
-    receiver_id = asked.text("receiver", limit=20) or (up.sender_id if up else "")
+    receiver_id = asked.text("receiver", limit=60) or (up.sender_id if up else "")
     department_id = asked.text("department", limit=40)
     if "/" in receiver_id:
         receiver_id, _, department_id = receiver_id.partition("/")
@@ -113,6 +115,7 @@ def _view(session: Session, clerk: sessions.Clerk, asked: Form) -> dict[str, Any
         "direction": referrals.direction_between(clerk.organisation, receiver) if receiver else "",
         "places": _places(session, clerk, receiver.id, department) if receiver else [],
         "known": _known_diagnoses(session, clerk, person, up),
+        "effect": _effect(session, clerk, person, receiver, language),
         "typed": {name: asked.text(name) for name in TYPED},
     }
 
@@ -154,6 +157,26 @@ def _person(
         return None, fault
     trust.audit(session, clerk.caller, verb="people.resolve", person_id=person.id)
     return person, None
+
+
+def _effect(
+    session: Session,
+    clerk: sessions.Clerk,
+    person: people.Person | None,
+    receiver: directory.Organisation | None,
+    language: str,
+) -> Effect | None:
+    if person is None or receiver is None:
+        return None
+    return insurance_effect(
+        session,
+        clerk.caller,
+        person_id=person.id,
+        sender_id=clerk.organisation_id,
+        receiver_id=receiver.id,
+        filed=True,
+        language=language,
+    )
 
 
 def _targets(session: Session, clerk: sessions.Clerk) -> list[tuple[directory.Organisation, list[Department]]]:

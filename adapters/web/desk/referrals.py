@@ -13,6 +13,7 @@ from adapters.web import letters, sessions
 from adapters.web.desk.frame import WAITING_IN, clerk_of
 from adapters.web.desk.money import insurance_effect
 from adapters.web.forms import Form, form_of, query_of
+from adapters.web.look import look_of
 from adapters.web.pages import page, see_other
 from adapters.web.refusals import PageRoute
 from hub import booking, directory, journeys, people, records, referrals, trust
@@ -49,7 +50,7 @@ LOOK_AHEAD_DAYS = 13
 @router.get("/desk/referrals/{side}")
 def worklist(request: Request, side: str) -> Response:
     """`side` is in or out; the opened letter stands beside the list, its number in the address."""
-    query = query_of(request)
+    query, language = query_of(request), look_of(request).language
     group = query.text("group", limit=20)
 
     def work(session: Session) -> dict[str, Any]:
@@ -62,7 +63,7 @@ def worklist(request: Request, side: str) -> Response:
             "frame": clerk.frame,
             "group": chosen,
             "rows": [_row(session, row, side) for row in rows],
-            "opened": opened(session, clerk, query.number("open")) if query.text("open") else None,
+            "opened": opened(session, clerk, query.number("open"), language) if query.text("open") else None,
         }
 
     return page(
@@ -93,7 +94,7 @@ def act(request: Request, referral_id: int, action: str) -> Response:
     return see_other(f"/desk/referrals/{side}?group=all&open={referral_id}&done={action}")
 
 
-def opened(session: Session, clerk: sessions.Clerk, referral_id: int) -> dict[str, Any]:
+def opened(session: Session, clerk: sessions.Clerk, referral_id: int, language: str) -> dict[str, Any]:
     """One letter with the shared record, the money, and the actions. Refuses: ReferralUnknown."""
     row = referrals.referral(session, clerk.caller, referral_id)
     trust.audit(
@@ -103,7 +104,15 @@ def opened(session: Session, clerk: sessions.Clerk, referral_id: int) -> dict[st
     return {
         "letter": letters.letter(session, clerk.caller, row),
         "record": shared_record(session, clerk.caller, row.person_id),
-        "effect": insurance_effect(session, clerk.caller, row),
+        "effect": insurance_effect(
+            session,
+            clerk.caller,
+            person_id=row.person_id,
+            sender_id=row.sender_id,
+            receiver_id=row.receiver_id,
+            filed=row.insurance_leg == "filed",
+            language=language,
+        ),
         "actions": [action for action in ORDER if action in possible and action in ACTS],
         "places": _places(session, clerk, row) if "book" in possible or "accept" in possible else [],
         "receivers": _receivers(session, row) if "redirect" in possible else [],
