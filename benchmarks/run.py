@@ -13,7 +13,7 @@ from adapters.cli.running import Running, changed, running
 from adapters.keys import load_keyring
 from adapters.settings import Settings
 from adapters.supervisor import CannotStart, Child
-from benchmarks import booking, hl7v2, population
+from benchmarks import booking, hl7v2, population, settlement
 from benchmarks.load import Http, Mllp, Result, Wire, drive
 from benchmarks.population import HOSPITAL, Somebody
 from benchmarks.reference import Server
@@ -21,6 +21,7 @@ from fixtures.demo import HOSPITAL_PORT
 
 PEOPLE = 20_000
 WARM_SECONDS = 2
+SETTLED = b'"infcode":0,'
 A_SECOND = 800
 """Requests made for each second of a measurement; a door that is faster ends before its time."""
 
@@ -45,6 +46,7 @@ class Bench:
     server: Server
     everybody: list[Somebody]
     slots: list[int]
+    visits: dict[int, int]
     secrets: dict[str, str]
 
     @property
@@ -65,6 +67,12 @@ def _bookings(hot: bool) -> Callable[[Bench, int], Iterator[bytes]]:
     return requests
 
 
+def _settlements(bench: Bench, count: int) -> Iterator[bytes]:
+    asking, bench.everybody = bench.everybody[:count], bench.everybody[count:]
+    secret = bench.secrets[f"{HOSPITAL}/access-key"]
+    return settlement.requests(asking, bench.visits, secret=secret, address=bench.http)
+
+
 MEASURES: dict[str, list[Measure]] = {
     "hl7v2": [
         Measure("hl7v2-door", "hear.pgb", {}, Mllp(), True, lambda b, n: hl7v2.messages(b.everybody, n, at=door.now()))
@@ -73,6 +81,7 @@ MEASURES: dict[str, list[Measure]] = {
         Measure("booking-1000-api", "book.pgb", {"nslots": 1000}, Http(), False, _bookings(hot=False)),
         Measure("booking-hot-api", "book.pgb", {"nslots": 1}, Http(), False, _bookings(hot=True)),
     ],
+    "settlement": [Measure("settle-door", "settle.pgb", {}, Http(marker=SETTLED), False, _settlements)],
 }
 
 
@@ -86,7 +95,7 @@ def bench(name: str, *, clients: int, seconds: int) -> int:
     furnished: dict[str, Any] = {}
 
     def prepare(found: Settings) -> list[Child]:
-        furnished.update(_furnish(found, known))
+        furnished.update(_furnish(found, known, bills=name == "settlement"))
         return []
 
     with running(settings, log=settings.home / "hub.log", prepare=prepare) as region:
@@ -97,17 +106,16 @@ def bench(name: str, *, clients: int, seconds: int) -> int:
         return max(_measure(measure, ready, clients, seconds) for measure in MEASURES[name])
 
 
-def _furnish(settings: Settings, known: dict[str, Any]) -> dict[str, Any]:
+def _furnish(settings: Settings, known: dict[str, Any], *, bills: bool) -> dict[str, Any]:
     load_region(settings, known)
     assert settings.database_url is not None
     engine = door.open_house(settings, settings.database_url.get_secret_value(), load_keyring(settings.keys_folder))
     at = door.now()
 
     def work(session: Session) -> dict[str, Any]:
-        return {
-            "everybody": population.people(session, PEOPLE, at=at),
-            "slots": population.slots(session, 1000, at=at),
-        }
+        everybody = population.people(session, PEOPLE, at=at)
+        visits = settlement.charges(session, everybody, at=at) if bills else {}
+        return {"everybody": everybody, "slots": population.slots(session, 1000, at=at), "visits": visits}
 
     found = door.transact(work)
     engine.dispose()
@@ -149,4 +157,5 @@ def _print_circumstances(bench: Bench, clients: int, seconds: int) -> None:
     print(f"server: PostgreSQL {server}, {os.cpu_count()} cores")
     print(f"hub: {settings.workers} workers, sign-in and audit on, delivery off (the outbox fills on both sides)")
     rows = ", ".join(f"{count:,} {table}" for table, count in bench.server.rows("person", "slot", "audit").items())
-    print(f"rows: {rows}; {clients} clients, {seconds} s a measurement, batch size 1", flush=True)
+    bills = f"{len(settlement.LINES)} lines a bill, " if bench.visits else ""
+    print(f"rows: {rows}; {clients} clients, {seconds} s a measurement, {bills}batch size 1", flush=True)
