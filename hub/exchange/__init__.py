@@ -27,7 +27,7 @@ from hub.exchange.due import (
     sent,
     skip,
 )
-from hub.exchange.heard import Heard, HeardMessage, MessageUnknown, answer, hear, heard, orphans, search_heard
+from hub.exchange.heard import Heard, HeardMessage, MessageUnknown, answer, claim, hear, heard, orphans, search_heard
 
 __all__ = [
     "DUE",
@@ -40,6 +40,7 @@ __all__ = [
     "Leased",
     "MessageUnknown",
     "answer",
+    "claim",
     "due",
     "failed",
     "hear",

@@ -17,6 +17,8 @@ from hub.faults import Unknown
 from hub.trust import Caller, SealedBytes
 
 GOOD = "ok"
+SUPERSEDED = "superseded"
+"""The outcome of a message that came again before it was worked on: the later copy stands for it."""
 
 
 class MessageUnknown(Unknown):
@@ -103,6 +105,12 @@ def hear(
     return _known_key(session, caller, door=door, key=key, message_id=message_id, content_hash=content_hash)
 
 
+def claim(session: Session, heard: Heard) -> bool:
+    """Lock a message that was stored before (enhanced mode) for work; False when it is no longer open."""
+    open_one = select(HeardMessage.id).where(HeardMessage.id == heard.id, HeardMessage.outcome.is_(None))
+    return session.scalar(open_one.with_for_update()) is not None
+
+
 def answer(
     session: Session, heard: Heard, *, outcome: str = GOOD, answer: bytes | None, fault: str | None = None
 ) -> None:
@@ -165,12 +173,14 @@ def _known_key(session: Session, caller: Caller, *, door: str, key: str, message
         select(HeardMessage.id, HeardMessage.content_hash, HeardMessage.outcome, HeardMessage.answer)
         .join(HeardKey, HeardKey.message_id == HeardMessage.id)
         .where(*own)
-        .with_for_update(of=HeardKey)
+        .with_for_update(of=(HeardKey, HeardMessage))
     ).one()
     if first.content_hash == content_hash and first.outcome == GOOD and first.answer is not None:
         session.execute(update(HeardMessage).where(HeardMessage.id == message_id).values(alert=f"repeat of {first.id}"))
         return Heard(message_id, repeat_answer=first.answer)
     session.execute(update(HeardKey).where(*own).values(message_id=message_id))
+    if first.outcome is None:
+        session.execute(update(HeardMessage).where(HeardMessage.id == first.id).values(outcome=SUPERSEDED))
     if first.content_hash == content_hash:
         return Heard(message_id)
     alert = f"same key as {first.id}, other content"
