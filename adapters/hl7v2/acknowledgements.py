@@ -136,7 +136,7 @@ def acknowledge(
     sentence = (verdict.complaints[0].zh if chinese else verdict.complaints[0].en) if verdict.complaints else ""
     msa: Fields = {1: code, 2: Raw(message.header.field(10)), 3: None if modern else sentence}
     header = _header(message, kind if _has_structure(message.version) else kind[:2], control_id, at)
-    errors = [_err(complaint, chinese) for complaint in verdict.complaints] if modern else _old_err(verdict.complaints)
+    errors = [_err(complaint, chinese) for complaint in verdict.complaints] if modern else _old_err(verdict)
     lines: list[Line] = [("MSH", header), ("MSA", msa), *errors, *(reply.lines if reply else ())]
     return write(lines, delimiters=message.delimiters.filled(), codec=message.codec)
 
@@ -193,7 +193,8 @@ def _err(complaint: Complaint, chinese: bool) -> Line:
     }
 
 
-def _old_err(complaints: Sequence[Complaint]) -> list[Line]:
+def _old_err(verdict: Verdict) -> list[Line]:
+    """ERR-1, whose codes know no severity: a warning is told in MSA-3 alone."""
     codes: list[Value] = [
         (
             complaint.location.segment if complaint.location else "",
@@ -201,7 +202,8 @@ def _old_err(complaints: Sequence[Complaint]) -> list[Line]:
             (complaint.location.field or None) if complaint.location else None,
             (complaint.number, TABLE_0357[complaint.number], "HL70357"),
         )
-        for complaint in complaints
+        for complaint in verdict.complaints
+        if verdict.code != "AA"
     ]
     return [("ERR", {1: codes})] if codes else []
 

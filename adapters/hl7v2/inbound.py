@@ -151,7 +151,7 @@ class _Reception:
         else:
             verdict, answer = self.finish(caller, heard)
             call.outcome = verdict.outcome
-        if acknowledgements.wants(self.message, verdict, 16):
+        if answer and acknowledgements.wants(self.message, verdict, 16):
             yield answer
 
     def _store(self, session: Session, refusal: Verdict | None) -> tuple[Caller, Heard]:
@@ -164,9 +164,15 @@ class _Reception:
         return caller, heard
 
     def finish(self, caller: Caller, heard: Heard) -> tuple[Verdict, bytes]:
-        """The second half of enhanced mode, also for the sweep."""
+        """The second half of enhanced mode."""
+
+        def work(session: Session) -> tuple[Verdict, bytes]:
+            if exchange.claim(session, heard):
+                return self.work(session, caller, heard)
+            return ACCEPTED, exchange.heard(session, heard.id).answer or b""
+
         try:
-            return door.transact(lambda session: self.work(session, caller, heard))
+            return door.transact(work)
         except Fault as fault:
             verdict = acknowledgements.of_fault(fault)
             return verdict, self._acknowledge(verdict, f"A{heard.id}")

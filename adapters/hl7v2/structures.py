@@ -261,7 +261,7 @@ def _rule(library: Any, segment: str) -> _Rule:
         if segment in _READ_HERE and (found := tuple(_leaves(reference))):
             leaves[number] = found
         if table := _TABLES.get((segment, number)):
-            tables[number] = frozenset(library.TABLES[table][1])
+            tables[number] = frozenset(_library(FALLBACK).TABLES[table][1])
     return _Rule(tuple(required), leaves, tables)
 
 

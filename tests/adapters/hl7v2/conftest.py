@@ -21,8 +21,9 @@ PEERS = {TERTIARY: "127.0.1.1", COUNTY: "127.0.1.2", COMMUNITY: "127.0.1.3"}
 
 
 def document(name: str) -> bytes:
-    """A wire document; the files are kept with LF so that people can read them."""
-    return (WIRE / name).read_bytes().replace(b"\n", b"\r")
+    """A wire document as it travels; the files have LF and UTF-8 so that people can read them."""
+    text = (WIRE / name).read_text("utf-8").replace("\n", "\r")
+    return text.encode("gb18030" if "|GB18030" in text else "utf-8")
 
 
 class Door:

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from adapters.hl7v2 import inbound
+from adapters.hl7v2 import er7, inbound
 from hub import exchange, people
 from hub.trust import Caller
 from tests.adapters.hl7v2.conftest import Door, document
-from tests.region import COMMUNITY, COUNTY, NOW
+from tests.region import COMMUNITY, COUNTY, NOW, TERTIARY
 
 A28 = document("adt-a28_new-citizen.request.hl7")
 
@@ -213,3 +213,41 @@ def test_an_acknowledgement_is_never_acknowledged(refusing: Door) -> None:
     ack = A28.replace(b"ADT^A28^ADT_A05", b"ACK^A28^ACK") + b"MSA|AA|1\r"
     assert refusing.hear(ack) == []
     assert refusing.counts() == before
+
+
+def test_a_message_that_came_again_before_it_was_worked_on_has_one_effect(hl7: Door) -> None:
+    first = inbound.receive(enhanced("AL", "AL"), address="127.0.1.3")
+    next(first)
+    again = hl7.hear(enhanced("AL", "AL"))
+    assert [answer["MSA"].text(1) for answer in again] == ["CA", "AA"]
+    assert list(first) == []
+    with hl7.session() as session, session.begin():
+        assert inbound.sweep(session, Caller(kind="job", id="sweep", at=NOW.replace(year=2099))) == "0 messages"
+    assert [hl7.counts()[name] for name in ("person", "heard", "heard_key")] == [1, 2, 1]
+
+
+PAIRS = {
+    "adt-a28_new-citizen": COMMUNITY,
+    "adt-a28_wrong-check-digit": COMMUNITY,
+    "adt-a28_no-visit-segment": COMMUNITY,
+    "adt-a99_unknown-trigger": COMMUNITY,
+    "adt-a28_old-version": COMMUNITY,
+    "adt-a04_second-hospital": COUNTY,
+    "adt-a01_admission": TERTIARY,
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_the_answer_is_the_wire_document(hl7: Door, name: str) -> None:
+    """But for MSH-7 and MSH-10, which are new each time."""
+    request, reply = document(f"{name}.request.hl7"), er7.read(document(f"{name}.reply.hl7"))
+    answer = hl7.answer(request, sender=PAIRS[name])
+
+    def lines(message: er7.Message) -> list[list[str]]:
+        header, *others = message.segments
+        return [
+            ["", *header.fields[2:7], *header.fields[8:10], *header.fields[11:]],
+            *(other.fields for other in others),
+        ]
+
+    assert lines(answer) == lines(reply)
