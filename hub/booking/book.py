@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import select, text
+from sqlalchemy import ARRAY, BigInteger, any_, bindparam, insert, select, text
 from sqlalchemy.orm import Session
 
 from hub import people, trust
@@ -26,6 +26,9 @@ from hub.units import day_of
 HOLD_LASTS = timedelta(minutes=10)
 SEEN_AFTER = timedelta(days=30)
 """How long after the visit the hospital may still read the record of somebody who had an appointment."""
+
+REACH = timedelta(days=92)
+"""No limit looks further than this from the slot that is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +89,13 @@ def book_many(session: Session, wishes: Sequence[Wish]) -> list[Appointment | Fa
     A card comes once in a round: what it asks for a second time is decided after the first is known.
     """
     cases = [_Case(wish, order) for order, wish in enumerate(wishes)]
+    of_card = people.clusters(session, {wish.person_id for wish in wishes})
     waiting: list[_Case] = []
     for case in cases:
-        try:
-            case.ids = check_person(session, case.wish.caller, person_id=case.wish.person_id, channel=case.wish.channel)
+        case.ids = of_card.get(case.wish.person_id, ())
+        case.answer = _may_not(session, case.wish, case.ids)
+        if case.open:
             waiting.append(case)
-        except Fault as fault:
-            case.answer = fault
     while waiting:
         seen: set[int] = set()
         now: list[_Case] = []
@@ -164,12 +167,10 @@ def check_person(session: Session, caller: Caller, *, person_id: int, channel: s
 
     A citizen books for self and family, hospitals for their patients. Refuses: NotAllowed, PersonUnknown, Invalid.
     """
-    trust.require(caller, "booking.write")
-    if channel not in CHANNELS:
-        raise Invalid(element="channel", found=channel, allowed="、".join(CHANNELS), problem=Problem.CODE)
     ids = people.cluster(session, person_id)
-    if not ids or (caller.kind == "citizen" and not people.may_act_for(session, caller, person_id)):
-        raise people.PersonUnknown(system="person", shown=person_id)
+    fault = _may_not(session, Wish(caller, 0, person_id, channel), ids)
+    if fault is not None:
+        raise fault
     return ids
 
 
@@ -192,17 +193,21 @@ def refusal(
 def standing_of(session: Session, person_ids: Iterable[int], *, around: Iterable[Offer]) -> Sequence[Appointment]:
     """What these people have booked within the reach of any limit of these slots."""
     starts = [offer.start_at for offer in around]
-    reach = timedelta(days=92)
-    return session.scalars(
-        select(Appointment)
-        .where(
-            Appointment.person_id.in_(list(person_ids)),
-            Appointment.start_at > min(starts) - reach,
-            Appointment.start_at < max(starts) + reach,
-            Appointment.state.in_(COUNTED),
-        )
-        .order_by(Appointment.start_at)
-    ).all()
+    asked = {"ids": list(person_ids), "first": min(starts) - REACH, "last": max(starts) + REACH}
+    return session.scalars(_STANDING, asked).all()
+
+
+def _may_not(session: Session, wish: Wish, ids: tuple[int, ...]) -> Fault | None:
+    """The rungs before any slot is looked at."""
+    caller = wish.caller
+    if "booking.write" not in caller.scopes:
+        return trust.NotAllowed(scope="booking.write")
+    if wish.channel not in CHANNELS:
+        return Invalid(element="channel", found=wish.channel, allowed="、".join(CHANNELS), problem=Problem.CODE)
+    own = caller.kind != "citizen" or caller.person_id in ids
+    if not ids or not (own or people.may_act_for(session, caller, wish.person_id)):
+        return people.PersonUnknown(system="person", shown=wish.person_id)
+    return None
 
 
 def _round(session: Session, cases: list[_Case]) -> None:
@@ -214,7 +219,7 @@ def _round(session: Session, cases: list[_Case]) -> None:
     _take(session, wanted)
     booked = [(c.wish.caller, c.answer, c.offer) for c in wanted if isinstance(c.answer, Appointment) and c.offer]
     _let_hospitals_see(session, [(caller, row) for caller, row, _ in booked])
-    tell_many(session, "appointment.booked", booked)
+    tell_many(session, "appointment.booked", booked, {case.wish.person_id: case.ids for case in wanted})
 
 
 def _prepare(session: Session, cases: list[_Case]) -> None:
@@ -242,17 +247,19 @@ def _prepare(session: Session, cases: list[_Case]) -> None:
 
 
 def _let_hospitals_see(session: Session, booked: Iterable[tuple[Caller, Appointment]]) -> None:
-    for caller, row in booked:
-        trust.grant(
-            session,
+    rows = [
+        trust.grant_row(
             caller,
             person_id=row.person_id,
             organisation_id=row.organisation_id,
             basis="appointment",
             source=f"appointment/{row.id}",
-            since=caller.at,
             until=row.end_at + SEEN_AFTER,
         )
+        for caller, row in booked
+    ]
+    if rows:
+        session.execute(_GRANT, rows)
 
 
 def slot_facts(offer: Offer) -> dict[str, object]:
@@ -341,6 +348,19 @@ _TAKE_COLUMNS = (
     "bookers",
     "booker_organisations",
     "instants",
+)
+
+_GRANT = insert(trust.Grant)
+
+_STANDING = (
+    select(Appointment)
+    .where(
+        Appointment.person_id == any_(bindparam("ids", type_=ARRAY(BigInteger))),
+        Appointment.start_at > bindparam("first"),
+        Appointment.start_at < bindparam("last"),
+        Appointment.state.in_(COUNTED),
+    )
+    .order_by(Appointment.start_at)
 )
 
 # The slots are locked and have the room: their counters move with the rows.

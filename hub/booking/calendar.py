@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, case, func, or_, select, text, update
+from sqlalchemy import ARRAY, BigInteger, Row, any_, bindparam, case, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from hub import directory, trust
 from hub.booking.faults import ScheduleOverlaps, SlotUnknown
 from hub.booking.tables import POOLS, SLOT, Hold, Schedule, Slot
+from hub.db import Instant
 from hub.directory import Department, Organisation, Practitioner, Service
 from hub.faults import Invalid, Problem
 from hub.trust import Caller
@@ -151,7 +152,7 @@ def search(
     Full and blocked ones are listed too, so that a page can say why; `only_free` leaves them out.
     """
     begin = max(bounds_of(day_from)[0], caller.at)
-    wanted = _offers(caller.at).where(Slot.start_at >= begin, Slot.start_at < bounds_of(day_to)[1])
+    wanted = _OFFERS.where(Slot.start_at >= begin, Slot.start_at < bounds_of(day_to)[1])
     for column, value in (
         (Schedule.organisation_id, organisation_id),
         (Schedule.department_id, department_id),
@@ -163,13 +164,14 @@ def search(
         if value is not None:
             wanted = wanted.where(column == value)
     if only_free:
-        wanted = wanted.where(Slot.state == "free", Slot.taken + _live_holds(caller.at) < Slot.capacity)
-    return [_offer(row) for row in session.execute(wanted.order_by(Slot.start_at, Slot.id).limit(limit))]
+        wanted = wanted.where(Slot.state == "free", Slot.taken + _LIVE_HOLDS < Slot.capacity)
+    rows = session.execute(wanted.order_by(Slot.start_at, Slot.id).limit(limit), {"at": caller.at})
+    return [_offer(row) for row in rows]
 
 
 def offers(session: Session, slot_ids: Collection[int], *, at: datetime) -> dict[int, Offer]:
     """Slots by id, as they stand; past ones too. An id that was never given is simply absent."""
-    rows = session.execute(_offers(at).where(Slot.id.in_(slot_ids)))
+    rows = session.execute(_OFFERS_BY_ID, {"at": at, "ids": list(slot_ids)})
     return {row.slot_id: _offer(row) for row in rows}
 
 
@@ -249,52 +251,52 @@ def _meeting(session: Session, wanted: Schedule) -> list[Schedule]:
     return [row for row in rows if set(row.weekdays) & set(wanted.weekdays)]
 
 
-def _live_holds(at: datetime):  # type: ignore[no-untyped-def]
-    """Held places whose time has not run out; slots without a hold (nearly all) look nowhere else."""
-    live = select(func.count()).where(Hold.slot_id == Slot.id, Hold.expires_at > at).scalar_subquery()
-    return case((Slot.held == 0, 0), else_=live)
-
-
-def _offers(at: datetime) -> Select[Any]:
-    return (
-        select(
-            Slot.id.label("slot_id"),
-            Slot.schedule_id,
-            Slot.start_at,
-            Slot.end_at,
-            Slot.capacity,
-            Slot.taken,
-            _live_holds(at).label("held"),
-            Slot.held.label("rows_held"),
-            Slot.state,
-            Schedule.pool,
-            Schedule.fee,
-            Schedule.organisation_id,
-            Organisation.name.label("organisation_name"),
-            Organisation.name_en.label("organisation_name_en"),
-            Schedule.department_id,
-            Department.name.label("department_name"),
-            Department.name_en.label("department_name_en"),
-            Department.location,
-            Schedule.practitioner_id,
-            Practitioner.name.label("practitioner_name"),
-            Practitioner.title.label("practitioner_title"),
-            Schedule.service_id,
-            Service.code.label("service_code"),
-            Service.name.label("service_name"),
-            Service.name_en.label("service_name_en"),
-        )
-        .join(Schedule, Schedule.id == Slot.schedule_id)
-        .join(Organisation, Organisation.id == Schedule.organisation_id)
-        .join(Department, Department.id == Schedule.department_id)
-        .join(Service, Service.id == Schedule.service_id)
-        .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
-    )
-
-
 def _offer(row: Row[Any]) -> Offer:
     return Offer(**row._asdict())
 
+
+# Held places whose time has not run out; slots without a hold (nearly all) look nowhere else.
+_LIVE_HOLDS = case(
+    (Slot.held == 0, 0),
+    else_=select(func.count())
+    .where(Hold.slot_id == Slot.id, Hold.expires_at > bindparam("at", type_=Instant()))
+    .scalar_subquery(),
+)
+_OFFERS = (
+    select(
+        Slot.id.label("slot_id"),
+        Slot.schedule_id,
+        Slot.start_at,
+        Slot.end_at,
+        Slot.capacity,
+        Slot.taken,
+        _LIVE_HOLDS.label("held"),
+        Slot.held.label("rows_held"),
+        Slot.state,
+        Schedule.pool,
+        Schedule.fee,
+        Schedule.organisation_id,
+        Organisation.name.label("organisation_name"),
+        Organisation.name_en.label("organisation_name_en"),
+        Schedule.department_id,
+        Department.name.label("department_name"),
+        Department.name_en.label("department_name_en"),
+        Department.location,
+        Schedule.practitioner_id,
+        Practitioner.name.label("practitioner_name"),
+        Practitioner.title.label("practitioner_title"),
+        Schedule.service_id,
+        Service.code.label("service_code"),
+        Service.name.label("service_name"),
+        Service.name_en.label("service_name_en"),
+    )
+    .join(Schedule, Schedule.id == Slot.schedule_id)
+    .join(Organisation, Organisation.id == Schedule.organisation_id)
+    .join(Department, Department.id == Schedule.department_id)
+    .join(Service, Service.id == Schedule.service_id)
+    .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
+)
+_OFFERS_BY_ID = _OFFERS.where(Slot.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))
 
 # A template's hours are Chinese wall time; generate_series counts its slots.
 _MAKE_SLOTS = text("""

@@ -17,7 +17,7 @@ from hub.booking.faults import AppointmentStarted, OtherDepartment, SlotTaken, S
 from hub.booking.limits import limits_in_force
 from hub.booking.places import lock_cards, lock_places, move_counters
 from hub.booking.tables import APPOINTMENT, Appointment
-from hub.booking.telling import spoken, tell_many
+from hub.booking.telling import spoken, tell
 from hub.trust import Caller, RecordUnknown
 from hub.units import bounds_of, day_of
 
@@ -103,7 +103,7 @@ def reschedule(session: Session, caller: Caller, *, appointment_id: int, slot_id
         since=caller.at,
         until=row.end_at + SEEN_AFTER,
     )
-    tell_many(session, "appointment.rescheduled", [(caller, row, new)])
+    tell(session, caller, "appointment.rescheduled", row, new)
     return row
 
 
@@ -121,7 +121,7 @@ def cancel(session: Session, caller: Caller, *, appointment_id: int, reason: str
     _changed(session, caller, row)
     move_counters(session, row.slot_id, taken=-1)
     trust.end_grants(session, caller, source=f"appointment/{row.id}", until=caller.at)
-    tell_many(session, "appointment.cancelled", [(caller, row, _offer_of(session, caller, row))])
+    tell(session, caller, "appointment.cancelled", row, _offer_of(session, caller, row))
     return row
 
 
@@ -138,7 +138,7 @@ def fulfil(session: Session, caller: Caller, *, appointment_id: int) -> Appointm
 def noshow(session: Session, caller: Caller, *, appointment_id: int) -> Appointment:
     """The patient did not come; the place is not given back. Refuses: RecordUnknown, IllegalMove."""
     row = _at_the_hospital(session, caller, appointment_id, "noshow")
-    tell_many(session, "appointment.noshow", [(caller, row, _offer_of(session, caller, row))])
+    tell(session, caller, "appointment.noshow", row, _offer_of(session, caller, row))
     return row
 
 

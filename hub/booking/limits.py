@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -67,11 +67,7 @@ def set_limits(
 
 def limits_in_force(session: Session, days: Collection[date]) -> Sequence[Limit]:
     """The rules that hold on any of these days; which day each holds on, `judge` looks at."""
-    return session.scalars(
-        select(Limit)
-        .where(Limit.since <= max(days), or_(Limit.until.is_(None), Limit.until >= min(days)))
-        .order_by(Limit.days, Limit.id)
-    ).all()
+    return session.scalars(_IN_FORCE, {"first": min(days), "last": max(days)}).all()
 
 
 def judge(wanted: Offer, standing: Iterable[Appointment], rules: Iterable[Limit]) -> LimitReached | None:
@@ -119,3 +115,10 @@ def _free_from(days: Sequence[date], day: date, rule: Limit) -> date:
     while len(_fullest(days, day, rule.days)) >= rule.most:
         day += timedelta(days=1)
     return day
+
+
+_IN_FORCE = (
+    select(Limit)
+    .where(Limit.since <= bindparam("last"), or_(Limit.until.is_(None), Limit.until >= bindparam("first")))
+    .order_by(Limit.days, Limit.id)
+)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import ARRAY, BigInteger, any_, bindparam, select, text, update
 from sqlalchemy.orm import Session
 
 from hub.booking.tables import Slot
@@ -35,8 +35,7 @@ class Place:
 
 def lock_cards(session: Session, clusters: Iterable[tuple[int, ...]]) -> None:
     """Two requests of one card are decided one after the other. Taken before any slot, in order."""
-    for key in sorted({ids[0] for ids in clusters}):
-        session.execute(select(func.pg_advisory_xact_lock(_CARD_LOCK, key % 2**31)))
+    session.execute(_LOCK_CARDS, {"lock": _CARD_LOCK, "cards": sorted({ids[0] % 2**31 for ids in clusters})})
 
 
 def lock_places(
@@ -46,12 +45,7 @@ def lock_places(
     ids, back = sorted(set(slot_ids)), list(giving_back)
     places = {
         row.id: Place(row.issued, row.capacity - row.taken - row.held, row.held, row.state == "free")
-        for row in session.execute(
-            select(Slot.id, Slot.issued, Slot.capacity, Slot.taken, Slot.held, Slot.state)
-            .where(Slot.id.in_(ids))
-            .order_by(Slot.id)
-            .with_for_update(key_share=True)
-        )
+        for row in session.execute(_LOCK_PLACES, {"ids": ids})
     }
     if back or any(place.held and place.room < 1 for place in places.values()):
         for row in session.execute(_SWEEP, {"slots": ids, "back": back, "at": at}):
@@ -66,6 +60,15 @@ def move_counters(session: Session, slot_id: int, *, taken: int = 0, issued: int
     wanted = update(Slot).where(Slot.id == slot_id).values(moved)
     session.execute(wanted.execution_options(synchronize_session=False))
 
+
+_LOCK_CARDS = text("SELECT pg_advisory_xact_lock(CAST(:lock AS int), card) FROM unnest(CAST(:cards AS int[])) AS card")
+
+_LOCK_PLACES = (
+    select(Slot.id, Slot.issued, Slot.capacity, Slot.taken, Slot.held, Slot.state)
+    .where(Slot.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))
+    .order_by(Slot.id)
+    .with_for_update(key_share=True)
+)
 
 _SWEEP = text("""
 WITH gone AS (

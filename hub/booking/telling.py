@@ -1,6 +1,6 @@
 """What booking has to tell: the hospital a message, the citizen a sentence, in the verb's transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -35,19 +35,29 @@ def spoken(instant: datetime) -> tuple[str, str]:
     return chinese, f"{local:%a} {local.day} {local:%b} {local:%H:%M}"
 
 
-def tell_many(session: Session, kind: str, changes: Iterable[tuple[Caller, Appointment, Offer]]) -> None:
-    """Post each change to its hospital and to its citizen. Order is kept per person."""
+def tell_many(
+    session: Session,
+    kind: str,
+    changes: Sequence[tuple[Caller, Appointment, Offer]],
+    of_card: dict[int, tuple[int, ...]],
+) -> None:
+    """Post each change to its hospital and to its citizen; order is kept per person. `of_card`: people.clusters."""
+    if not changes:
+        return
+    persons = people.snapshots(session, [(row.person_id, row.organisation_id) for _, row, _ in changes], of_card)
     rows: list[tuple[str, str, str, dict[str, Any]]] = []
-    first: Caller | None = None
-    for caller, row, offer in changes:
-        first = first or caller
-        person = people.snapshot(session, row.person_id, row.organisation_id)
+    for _, row, offer in changes:
+        person = persons[row.person_id, row.organisation_id]
         lane = f"person/{row.person_id}"
         rows.append((row.organisation_id, lane, kind, _snapshot(row, offer, person)))
         if person["telephone"]:
             rows.append(("sms", lane, "notice", _notice(kind, row, offer, person)))
-    if first is not None:
-        exchange.post_many(session, first, rows)
+    exchange.post_many(session, changes[0][0], rows)
+
+
+def tell(session: Session, caller: Caller, kind: str, row: Appointment, offer: Offer) -> None:
+    """The same for one change."""
+    tell_many(session, kind, [(caller, row, offer)], people.clusters(session, [row.person_id]))
 
 
 def _snapshot(row: Appointment, offer: Offer, person: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, BigInteger, Text, any_, bindparam, select
 from sqlalchemy.orm import Session, aliased
 
 from hub.people.persons import Identifier, Person, as_message, cluster, person
@@ -34,13 +34,7 @@ def look_up(session: Session, caller: Caller, person_id: int) -> Person:
 
 def clusters(session: Session, person_ids: Collection[int]) -> dict[int, tuple[int, ...]]:
     """For each person all person ids of the card, in order; who does not exist is absent. One statement."""
-    other = aliased(Person)
-    rows = session.execute(
-        select(Person.id, other.id)
-        .join(other, other.card_number == Person.card_number)
-        .where(Person.id.in_(person_ids))
-        .order_by(Person.id, other.id)
-    )
+    rows = session.execute(_CLUSTERS, {"ids": list(person_ids)})
     found: dict[int, list[int]] = defaultdict(list)
     for person_id, same_card in rows:
         found[person_id].append(same_card)
@@ -52,12 +46,10 @@ def snapshots(
 ) -> dict[tuple[int, str | None], dict[str, Any]]:
     """`snapshot` for many (person, organisation) at once; `of_card` is what `clusters` answers. Two statements."""
     pairs = set(wanted)
-    people = {row.id: row for row in session.scalars(select(Person).where(Person.id.in_({p for p, _ in pairs})))}
+    people = {row.id: row for row in session.scalars(_PERSONS, {"ids": list({person_id for person_id, _ in pairs})})}
     systems = {_local(organisation_id) for _, organisation_id in pairs}
     everyone = {same_card for person_id, _ in pairs for same_card in of_card[person_id]}
-    numbers = session.scalars(
-        select(Identifier).where(Identifier.person_id.in_(everyone), Identifier.system.in_(systems))
-    )
+    numbers = session.scalars(_NUMBERS, {"ids": list(everyone), "systems": list(systems)})
     local = {(row.person_id, row.system): row.value for row in numbers}
     found = {}
     for person_id, organisation_id in pairs:
@@ -69,3 +61,18 @@ def snapshots(
 def _local(organisation_id: str | None) -> str:
     """The identifier system of an organisation's own record numbers."""
     return f"mrn/{organisation_id}"
+
+
+# Built once: batches ask these for every booking.
+_IDS = bindparam("ids", type_=ARRAY(BigInteger))
+_same = aliased(Person)
+_CLUSTERS = (
+    select(Person.id, _same.id)
+    .join(_same, _same.card_number == Person.card_number)
+    .where(Person.id == any_(_IDS))
+    .order_by(Person.id, _same.id)
+)
+_PERSONS = select(Person).where(Person.id == any_(_IDS))
+_NUMBERS = select(Identifier).where(
+    Identifier.person_id == any_(_IDS), Identifier.system == any_(bindparam("systems", type_=ARRAY(Text)))
+)

@@ -22,7 +22,7 @@ from hub.trust.credentials import (
     mllp_peer,
     revoke,
 )
-from hub.trust.grants import BreakGlassNeedsReason, Grant, acts_for, admit, break_glass, end_grants, grant
+from hub.trust.grants import BreakGlassNeedsReason, Grant, acts_for, admit, break_glass, end_grants, grant, grant_row
 from hub.trust.sealing import Keyring, Sealed, SealedBytes, SealedJson, blind, install, seal, unseal
 from hub.trust.sessions import (
     CodeExpired,
@@ -76,6 +76,7 @@ __all__ = [
     "close_session",
     "end_grants",
     "grant",
+    "grant_row",
     "install",
     "issue_access_key",
     "issue_mllp_peer",
