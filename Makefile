@@ -46,7 +46,7 @@ format: setup-test ## write the code the way `make check` wants it
 	$(VENV)/bin/ruff check --fix $(CODE)
 
 openapi: setup ## write openapi/ anew from what the app offers
-	$(PY) -m adapters.api.openapi openapi/api.json
+	$(PY) -m adapters.api.openapi
 
 lock: requirements/lock.lock ## resolve the locks anew from requirements/*.in
 	@scripts/lock

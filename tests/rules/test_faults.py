@@ -1,5 +1,6 @@
 """Every refusal of the hub, whatever it refuses, and every door that must be able to say it."""
 
+import importlib
 import re
 
 import pytest
@@ -29,3 +30,14 @@ def test_every_fault_is_of_a_kind_and_says_so_in_both_languages(fault: type[Faul
 def test_every_code_belongs_to_one_fault() -> None:
     codes = [fault.__new__(fault).code for fault in every_fault()]
     assert sorted(codes) == sorted(set(codes))
+
+
+@pytest.mark.parametrize(
+    "door",
+    ["adapters.api.problems", "adapters.fhir.outcome", "adapters.hl7v2.acknowledgements", "adapters.web.refusals"],
+)
+def test_every_door_has_one_table_and_it_covers_every_kind(door: str) -> None:
+    """The national interface has no table: it knows one code for every refusal, and says the sentence."""
+    named = vars(importlib.import_module(door)).values()
+    tables = [table for table in named if isinstance(table, dict) and any(isinstance(key, Kind) for key in table)]
+    assert [set(table) for table in tables] == [set(Kind)]
