@@ -10,23 +10,21 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, Select, select, tuple_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from hub.coverage.bills import Year
+from hub.coverage.bills import NEW_YEAR, Year
 from hub.coverage.enrolments import NotInsured
 from hub.coverage.filings import ChronicNotFiled
 from hub.coverage.library import in_force, packs_of
 from hub.coverage.packs import Pack
-from hub.coverage.tables import Account, Accumulator, ChronicUse, Enrolment, Filing
 from hub.faults import Fault
 
 Key = tuple[int, int, str]
 """person_id, year, insutype: an accumulator row."""
 
 
-Accumulated = Row[*tuple[Any, ...]]
+Found = Row[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +48,12 @@ class Entitlement:
     """The answer; `home` is the person row that is enrolled, whose account pays and whose accumulators move."""
 
     home: int
-    enrolment: Row[Any]
+    enrolment: Found
     pack: Pack
     year: Year
     admissions: int
     balance: int
-    filing: Row[Any] | None
+    filing: Found | None
 
     @property
     def insutype(self) -> str:
@@ -71,13 +69,13 @@ class Entitlement:
 
 
 @dataclass(slots=True)
-class _Found:
+class _Batch:
     """What the batch's statements brought, by person or key."""
 
-    enrolments: Mapping[int, list[Row[Any]]]
-    filings: Mapping[int, list[Row[Any]]]
+    enrolments: Mapping[int, list[Found]]
+    filings: Mapping[int, list[Found]]
     packs: Sequence[Pack]
-    accumulators: Mapping[Key, Accumulated] = field(default_factory=dict)
+    accumulators: Mapping[Key, Found] = field(default_factory=dict)
     chronic: Mapping[tuple[int, int, str, str], int] = field(default_factory=dict)
     balances: Mapping[int, int] = field(default_factory=dict)
 
@@ -87,10 +85,13 @@ def entitlements(session: Session, questions: Sequence[Question], *, lock: bool)
 
     Faults as values: NotInsured, PackMissing, ChronicNotFiled.
     """
+    session.flush()
     person_ids = {person_id for question in questions for person_id in question.person_ids}
-    enrolled = _by_person(session, _enrolments(person_ids))
-    areas = {row.area for rows in enrolled.values() for row in rows}
-    found = _Found(enrolled, _by_person(session, _filings(person_ids)), packs_of(session, areas))
+    persons = {"persons": sorted(person_ids)}
+    enrolled = _run(session, _ENROLMENTS, persons)
+    filed = _run(session, _FILINGS, persons)
+    packs = packs_of(session, {row.area for row in enrolled})
+    found = _Batch(_by_person(enrolled), _by_person(filed), packs)
     chosen = [_enrolment(found, question) for question in questions]
     keys = sorted(
         {
@@ -120,7 +121,7 @@ def hold(session: Session, person_ids: Iterable[int], year: int, insutype: str) 
     _accumulators(session, [(person_id, year, insutype) for person_id in sorted(person_ids)], lock=True)
 
 
-def _answer(found: _Found, question: Question, enrolment: Row[Any] | Fault) -> Entitlement | Fault:
+def _answer(found: _Batch, question: Question, enrolment: Found | Fault) -> Entitlement | Fault:
     if isinstance(enrolment, Fault):
         return enrolment
     try:
@@ -137,14 +138,24 @@ def _answer(found: _Found, question: Question, enrolment: Row[Any] | Fault) -> E
         home=enrolment.person_id,
         enrolment=enrolment,
         pack=pack,
-        year=Year._make([*(sum(row[i] for row in rows) for i in range(_FIRST_AMOUNT, len(_COLUMNS))), chronic]),
+        year=_year(rows, chronic),
         admissions=sum(row.admissions for row in rows),
         balance=found.balances.get(enrolment.person_id, 0),
         filing=_winner(filings, question),
     )
 
 
-def _enrolment(found: _Found, question: Question) -> Row[Any] | Fault:
+def _year(rows: Sequence[Found], chronic: int) -> Year:
+    """The sums over the rows of a card; a year without rows is empty."""
+    amounts = [sum(column) for column in zip(*(row[_FIRST_AMOUNT:] for row in rows), strict=True)]
+    return Year._make((*amounts, chronic)) if rows else NEW_YEAR
+
+
+_FIRST_AMOUNT = 4
+"""Where in an accumulator's row the amounts of Year begin."""
+
+
+def _enrolment(found: _Batch, question: Question) -> Found | Fault:
     for person_id in question.person_ids:
         for row in found.enrolments.get(person_id, ()):
             of_type = question.insutype in (None, row.insutype)
@@ -153,7 +164,7 @@ def _enrolment(found: _Found, question: Question) -> Row[Any] | Fault:
     return NotInsured(day=question.day, insutype=question.insutype or "310/390")
 
 
-def _winner(filings: Iterable[Row[Any]], question: Question) -> Row[Any] | None:
+def _winner(filings: Iterable[Found], question: Question) -> Found | None:
     """The referral that counts for a stay: to this hospital, touching the stay, the last one filed."""
     matching = [
         row
@@ -166,7 +177,7 @@ def _winner(filings: Iterable[Row[Any]], question: Question) -> Row[Any] | None:
     return max(matching, key=lambda row: row.id, default=None)
 
 
-def _filed_disease(filings: Iterable[Row[Any]], question: Question) -> bool:
+def _filed_disease(filings: Iterable[Found], question: Question) -> bool:
     return any(
         row.disease == question.disease
         and row.since <= question.day
@@ -175,84 +186,76 @@ def _filed_disease(filings: Iterable[Row[Any]], question: Question) -> bool:
     )
 
 
-_COLUMNS = (
-    Accumulator.person_id,
-    Accumulator.year,
-    Accumulator.insutype,
-    Accumulator.admissions,
-    Accumulator.pool,
-    Accumulator.large,
-    Accumulator.serious,
-    Accumulator.aid,
-    Accumulator.own_in_scope,
-    Accumulator.outpatient_deductible,
-    Accumulator.outpatient_pool,
-)
-_FIRST_AMOUNT = 4
-"""From here on the columns are those of Year, in its order."""
+def _by_person(rows: Iterable[Found]) -> dict[int, list[Found]]:
+    by_person: dict[int, list[Found]] = defaultdict(list)
+    for row in rows:
+        by_person[row.person_id].append(row)
+    return by_person
 
 
-def _enrolments(person_ids: Iterable[int]) -> Select[*tuple[Any, ...]]:
-    t = Enrolment
-    wanted = select(
-        t.id, t.person_id, t.insutype, t.psn_type, t.area, t.retired, t.civil_servant, t.aid, t.since, t.until
-    )
-    return wanted.where(t.person_id.in_(tuple(person_ids)), t.state == "active").order_by(t.person_id, t.insutype)
-
-
-def _filings(person_ids: Iterable[int]) -> Select[*tuple[Any, ...]]:
-    t = Filing
-    wanted = select(
-        t.id,
-        t.person_id,
-        t.kind,
-        t.number,
-        t.sender_id,
-        t.sender_visit,
-        t.receiver_id,
-        t.direction,
-        t.disease,
-        t.since,
-        t.until,
-    )
-    return wanted.where(t.person_id.in_(tuple(person_ids)), t.state == "filed")
-
-
-def _by_person(session: Session, wanted: Select[*tuple[Any, ...]]) -> dict[int, list[Row[Any]]]:
-    rows: dict[int, list[Row[Any]]] = defaultdict(list)
-    for row in session.execute(wanted):
-        rows[row.person_id].append(row)
-    return rows
-
-
-def _accumulators(session: Session, keys: Sequence[Key], *, lock: bool) -> dict[Key, Accumulated]:
+def _accumulators(session: Session, keys: Sequence[Key], *, lock: bool) -> dict[Key, Found]:
     """A year's row is made when first locked; who makes it at the same time waits and then reads the winner's."""
     if not keys:
         return {}
     found = _read_accumulators(session, keys, lock=lock)
     missing = [key for key in keys if key not in found]
     if lock and missing:
-        rows = [{"person_id": person_id, "year": year, "insutype": insutype} for person_id, year, insutype in missing]
-        session.execute(insert(Accumulator).on_conflict_do_nothing(), rows)
+        session.connection().exec_driver_sql(_MAKE_ACCUMULATORS, _named(missing))
         found |= _read_accumulators(session, missing, lock=True)
     return found
 
 
-def _read_accumulators(session: Session, keys: Sequence[Key], *, lock: bool) -> dict[Key, Accumulated]:
-    named = tuple_(Accumulator.person_id, Accumulator.year, Accumulator.insutype).in_(keys)
-    wanted = select(*_COLUMNS).where(named).order_by(*_COLUMNS[:3])
-    return {(row[0], row[1], row[2]): row for row in session.execute(wanted.with_for_update() if lock else wanted)}
+def _read_accumulators(session: Session, keys: Sequence[Key], *, lock: bool) -> dict[Key, Found]:
+    rows = _run(session, _ACCUMULATORS + (" FOR UPDATE OF a" if lock else ""), _named(keys))
+    return {(row.person_id, row.year, row.insutype): row for row in rows}
 
 
 def _chronic_uses(session: Session, keys: Sequence[Key]) -> dict[tuple[int, int, str, str], int]:
-    t = ChronicUse
-    wanted = select(t.person_id, t.year, t.insutype, t.disease, t.paid)
-    rows = session.execute(wanted.where(tuple_(t.person_id, t.year, t.insutype).in_(keys)))
-    return {(row[0], row[1], row[2], row[3]): row[4] for row in rows}
+    return {(*row[:3], row.disease): row.paid for row in _run(session, _CHRONIC_USES, _named(keys))}
 
 
 def _balances(session: Session, person_ids: Iterable[int], *, lock: bool) -> dict[int, int]:
-    wanted = select(Account.person_id, Account.balance).where(Account.person_id.in_(tuple(person_ids)))
-    wanted = wanted.order_by(Account.person_id)
-    rows = session.execute(wanted.with_for_update() if lock else wanted)
+    rows = _run(session, _BALANCES + (" FOR UPDATE" if lock else ""), {"persons": sorted(person_ids)})
     return {row.person_id: row.balance for row in rows}
+
+
+def _named(keys: Sequence[Key]) -> dict[str, Any]:
+    persons, years, insutypes = zip(*keys, strict=True)
+    return {"persons": list(persons), "years": list(years), "insutypes": list(insutypes)}
+
+
+def _run(session: Session, sql: str, parameters: Mapping[str, Any]) -> Sequence[Found]:
+    """A hot statement, as written: compiling an expression would cost more than running it."""
+    return session.connection().exec_driver_sql(sql, parameters).all()
+
+
+_ENROLMENTS = """
+SELECT id, person_id, insutype, psn_type, area, retired, civil_servant, aid, since, until
+  FROM enrolment WHERE person_id = ANY(%(persons)s::bigint[]) AND state = 'active' ORDER BY person_id, insutype"""
+
+_FILINGS = """
+SELECT id, person_id, kind, number, sender_id, sender_visit, receiver_id, direction, disease, since, until
+  FROM filing WHERE person_id = ANY(%(persons)s::bigint[]) AND state = 'filed'"""
+
+_ACCUMULATORS = """
+SELECT person_id, year, insutype, admissions,
+       pool, large, serious, aid, own_in_scope, outpatient_deductible, outpatient_pool
+  FROM unnest(%(persons)s::bigint[], %(years)s::bigint[], %(insutypes)s::text[]) AS k(person_id, year, insutype)
+  JOIN accumulator AS a USING (person_id, year, insutype)
+ ORDER BY person_id, year, insutype"""
+
+_MAKE_ACCUMULATORS = """
+INSERT INTO accumulator (person_id, year, insutype, admissions,
+       pool, large, serious, aid, own_in_scope, outpatient_deductible, outpatient_pool)
+SELECT person_id, year, insutype, 0, 0, 0, 0, 0, 0, 0, 0
+  FROM unnest(%(persons)s::bigint[], %(years)s::bigint[], %(insutypes)s::text[]) AS k(person_id, year, insutype)
+ ORDER BY person_id, year, insutype
+ON CONFLICT DO NOTHING"""
+
+_CHRONIC_USES = """
+SELECT person_id, year, insutype, disease, paid
+  FROM unnest(%(persons)s::bigint[], %(years)s::bigint[], %(insutypes)s::text[]) AS k(person_id, year, insutype)
+  JOIN chronic_use USING (person_id, year, insutype)"""
+
+_BALANCES = """
+SELECT person_id, balance FROM personal_account WHERE person_id = ANY(%(persons)s::bigint[]) ORDER BY person_id"""

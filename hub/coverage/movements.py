@@ -1,13 +1,9 @@
 """What a settlement moves in a year's accumulators, and moving it: there and, when it is undone, back."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
-
-from hub.coverage.tables import Account, Accumulator, ChronicUse
 
 
 class Movement(NamedTuple):
@@ -41,62 +37,65 @@ class Moved(NamedTuple):
 
 
 def move(session: Session, moves: Sequence[Moved]) -> None:
-    """Add the movements to accumulators, chronic quotas and accounts, whose rows the caller holds locked."""
-    amounts = [_accumulator_row(moved) for moved in moves if any(moved.movement[:_OF_ACCUMULATOR])]
-    if amounts:
-        session.connection().execute(_MOVE_ACCUMULATOR, amounts)
+    """Add the movements to accumulators, chronic quotas and accounts, whose rows the caller holds locked.
+
+    One movement a row: two of the same person, year and scheme are moved one after the other.
+    """
+    run = session.connection().exec_driver_sql
+    moving = [moved for moved in moves if any(moved.movement[:_OF_ACCUMULATOR])]
+    if moving:
+        columns = zip(
+            ACCUMULATORS, zip(*(moved.movement[:_OF_ACCUMULATOR] for moved in moving), strict=True), strict=True
+        )
+        run(_MOVE_ACCUMULATORS, _named(moving) | {name: list(by) for name, by in columns})
     quotas = [moved for moved in moves if moved.movement.chronic]
     if quotas:
-        session.execute(insert(ChronicUse).on_conflict_do_nothing(), [_empty_quota(moved) for moved in quotas])
-        moves_by = [_named(moved) | {"of_disease": moved.disease, "by": moved.movement.chronic} for moved in quotas]
-        session.connection().execute(_MOVE_CHRONIC, moves_by)
-    accounts = [
-        {"of_person": moved.person_id, "by": -moved.movement.account} for moved in moves if moved.movement.account
-    ]
-    if accounts:
-        session.connection().execute(_MOVE_ACCOUNT, accounts)
+        used = {"diseases": [moved.disease for moved in quotas], "by": [moved.movement.chronic for moved in quotas]}
+        run(_MAKE_QUOTAS, _named(quotas) | used)
+        run(_MOVE_QUOTAS, _named(quotas) | used)
+    paying = [moved for moved in moves if moved.movement.account]
+    if paying:
+        run(_MOVE_ACCOUNTS, _named(paying) | {"by": [moved.movement.account for moved in paying]})
 
 
-_MOVE_ACCUMULATOR = (
-    update(Accumulator.__table__)  # type: ignore[arg-type]
-    .where(
-        Accumulator.person_id == bindparam("of_person"),
-        Accumulator.year == bindparam("of_year"),
-        Accumulator.insutype == bindparam("of_insutype"),
-    )
-    .values({name: getattr(Accumulator, name) + bindparam(f"by_{name}") for name in ACCUMULATORS})
-)
-_MOVE_CHRONIC = (
-    update(ChronicUse.__table__)  # type: ignore[arg-type]
-    .where(
-        ChronicUse.person_id == bindparam("of_person"),
-        ChronicUse.year == bindparam("of_year"),
-        ChronicUse.insutype == bindparam("of_insutype"),
-        ChronicUse.disease == bindparam("of_disease"),
-    )
-    .values(paid=ChronicUse.paid + bindparam("by"))
-)
-_MOVE_ACCOUNT = (
-    update(Account.__table__)  # type: ignore[arg-type]
-    .where(Account.person_id == bindparam("of_person"))
-    .values(balance=Account.balance + bindparam("by"))
-)
-
-
-def _accumulator_row(moved: Moved) -> dict[str, object]:
-    by = zip(ACCUMULATORS, moved.movement, strict=False)
-    return {f"by_{name}": amount for name, amount in by} | _named(moved)
-
-
-def _named(moved: Moved) -> dict[str, object]:
-    return {"of_person": moved.person_id, "of_year": moved.year, "of_insutype": moved.insutype}
-
-
-def _empty_quota(moved: Moved) -> dict[str, object]:
+def _named(moves: Sequence[Moved]) -> dict[str, Any]:
     return {
-        "person_id": moved.person_id,
-        "year": moved.year,
-        "insutype": moved.insutype,
-        "disease": moved.disease,
-        "paid": 0,
+        "persons": [moved.person_id for moved in moves],
+        "years": [moved.year for moved in moves],
+        "insutypes": [moved.insutype for moved in moves],
     }
+
+
+_MOVE_ACCUMULATORS = """
+UPDATE accumulator AS a
+   SET admissions = a.admissions + m.admissions,
+       pool = a.pool + m.pool,
+       large = a.large + m.large,
+       serious = a.serious + m.serious,
+       aid = a.aid + m.aid,
+       own_in_scope = a.own_in_scope + m.own_in_scope,
+       outpatient_deductible = a.outpatient_deductible + m.outpatient_deductible,
+       outpatient_pool = a.outpatient_pool + m.outpatient_pool
+  FROM unnest(%(persons)s::bigint[], %(years)s::bigint[], %(insutypes)s::text[], %(admissions)s::bigint[],
+              %(pool)s::bigint[], %(large)s::bigint[], %(serious)s::bigint[], %(aid)s::bigint[],
+              %(own_in_scope)s::bigint[], %(outpatient_deductible)s::bigint[], %(outpatient_pool)s::bigint[])
+       AS m(person_id, year, insutype, admissions, pool, large, serious, aid,
+            own_in_scope, outpatient_deductible, outpatient_pool)
+ WHERE a.person_id = m.person_id AND a.year = m.year AND a.insutype = m.insutype"""
+
+_MAKE_QUOTAS = """
+INSERT INTO chronic_use (person_id, year, insutype, disease, paid)
+SELECT person_id, year, insutype, disease, 0
+  FROM unnest(%(persons)s::bigint[], %(years)s::bigint[], %(insutypes)s::text[], %(diseases)s::text[])
+       AS m(person_id, year, insutype, disease)
+ON CONFLICT DO NOTHING"""
+
+_MOVE_QUOTAS = """
+UPDATE chronic_use AS u SET paid = u.paid + m.paid
+  FROM unnest(%(persons)s::bigint[], %(years)s::bigint[], %(insutypes)s::text[], %(diseases)s::text[], %(by)s::bigint[])
+       AS m(person_id, year, insutype, disease, paid)
+ WHERE u.person_id = m.person_id AND u.year = m.year AND u.insutype = m.insutype AND u.disease = m.disease"""
+
+_MOVE_ACCOUNTS = """
+UPDATE personal_account AS p SET balance = p.balance - m.paid
+  FROM unnest(%(persons)s::bigint[], %(by)s::bigint[]) AS m(person_id, paid) WHERE p.person_id = m.person_id"""

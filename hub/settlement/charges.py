@@ -11,8 +11,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, func, select, tuple_
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Row
+from sqlalchemy.orm import Session
 
 from hub.coverage import (
     Bill,
@@ -25,14 +25,13 @@ from hub.coverage import (
     adjudicate,
     entitlements,
 )
-from hub.directory import Organisation
 from hub.faults import Conflict, Fault, Invalid, Refused
-from hub.people import Person
-from hub.records import Visit, VisitUnknown
+from hub.records import VisitUnknown
 from hub.settlement.fees import STAY
-from hub.settlement.tables import ChargeKey, FeeLine, Registration, Settlement
 from hub.trust import Caller, NotAllowed
 from hub.units import Money, day_of
+
+Found = Row[*tuple[Any, ...]]
 
 EPISODE_GAP = timedelta(days=7)
 """A stay that ended at the sending hospital no longer ago than this belongs to the same referral episode."""
@@ -76,7 +75,7 @@ class Charge:
 class Place:
     """A visit with its hospital, its registration and the person ids of its card."""
 
-    visit: Row[*tuple[Any, ...]]
+    visit: Found
     person_ids: tuple[int, ...]
 
     @property
@@ -95,7 +94,7 @@ class Prepared:
     entitlement: Entitlement
     bill: Bill
     standing: Standing
-    line_ids: tuple[int, ...]
+    last_line_id: int
     new_admission: bool
     sender_visit_id: int | None
 
@@ -112,6 +111,7 @@ class Stands:
 
 def places(session: Session, asked: Sequence[tuple[Caller, int]], *, lock: bool) -> list[Place | Fault]:
     """The visits of some callers' own hospitals, in order. Faults as values: NotAllowed, VisitUnknown."""
+    session.flush()
     visits = _visits(session, {visit_id for _, visit_id in asked}, lock=lock)
     found: list[Place | Fault] = []
     for caller, visit_id in asked:
@@ -171,7 +171,7 @@ def _prepared(
     stands = history.stands(charge, place)
     if stands is not None:
         return stands
-    lines, line_ids, total = history.lines(charge)
+    lines, last_line_id, total = history.lines(charge, place)
     if not lines:
         return NothingToSettle(batch=charge.batch)
     if charge.total is not None and charge.total != total:
@@ -200,7 +200,11 @@ def _prepared(
         standing, new_admission, sender_visit_id = history.of_stay(place, known, standing)
     med_type = charge.med_type or visit.med_type or clearing_type(bill)
     batch = charge.batch if not place.inpatient else history.stay_batch(place)
-    return Prepared(charge, place, batch, med_type, known, bill, standing, line_ids, new_admission, sender_visit_id)
+    return Prepared(charge, place, batch, med_type, known, bill, standing, last_line_id, new_admission, sender_visit_id)
+
+
+def _batch(charge: Charge, place: Place) -> tuple[int, str]:
+    return charge.visit_id, STAY if place.inpatient else charge.batch
 
 
 def clearing_type(bill: Bill) -> str:
@@ -216,10 +220,8 @@ class _History:
     def __init__(
         self, session: Session, asked: Sequence[tuple[Charge, Place]], known: Sequence[Entitlement | Fault]
     ) -> None:
-        visit_ids = {charge.visit_id for charge, _ in asked}
         stays = [place for _, place in asked if place.inpatient]
-        self._open = _open_lines(session, visit_ids)
-        self._settled = _charge_keys(session, [(c.visit_id, c.batch) for c, place in asked if not place.inpatient])
+        self._charged = _charged(session, [_batch(charge, place) for charge, place in asked])
         self._parts = _parts_of_stays(session, {place.visit.id for place in stays})
         self._sending = _sending_stays(
             session,
@@ -227,9 +229,10 @@ class _History:
             {person_id for place in stays for person_id in place.person_ids},
         )
 
-    def lines(self, charge: Charge) -> tuple[tuple[Line, ...], tuple[int, ...], Money]:
-        """The open lines of a charge, returns taken off what they return; their row ids; the hospital's sum."""
-        rows = [row for row in self._open[charge.visit_id] if row.batch == charge.batch]
+    def lines(self, charge: Charge, place: Place) -> tuple[tuple[Line, ...], int, Money]:
+        """The open lines of a charge, returns taken off what they return; the last one's id; the hospital's sum."""
+        after = max((part.last_line_id for part in self._standing_parts(place)), default=0)
+        rows = [row for row in self._charged[_batch(charge, place)] if row.id is not None and row.id > after]
         quantity: dict[str, Decimal] = {row.number: row.quantity for row in rows if row.returns is None}
         for row in rows:
             if row.returns is not None:
@@ -239,15 +242,18 @@ class _History:
             for row in rows
             if row.returns is None
         )
-        return lines, tuple(row.id for row in rows), Money(sum(row.amount for row in rows))
+        return lines, rows[-1].id if rows else 0, Money(sum(row.amount for row in rows))
 
     def stands(self, charge: Charge, place: Place) -> Stands | None:
         """An out-patient batch settled already; or a stay settled so far with nothing charged since."""
         if not place.inpatient:
-            settlement_id = self._settled.get((charge.visit_id, charge.batch))
+            settlement_id = self._charged[_batch(charge, place)][0].settlement_id
             return None if settlement_id is None else Stands(settlement_id)
-        standing = [part for part in self._parts[place.visit.id] if part.state == "active"]
-        return Stands(standing[-1].id) if standing and not self._open[place.visit.id] else None
+        parts = self._standing_parts(place)
+        return Stands(parts[-1].id) if parts and not self.lines(charge, place)[0] else None
+
+    def _standing_parts(self, place: Place) -> list[Found]:
+        return [part for part in self._parts[place.visit.id] if part.state == "active"]
 
     def stay_batch(self, place: Place) -> str:
         return f"stay-{len(self._parts[place.visit.id]) + 1}"
@@ -257,7 +263,7 @@ class _History:
 
         A later part of a stay, and a stay that continues a referral episode, is no new admission.
         """
-        parts = [part for part in self._parts[place.visit.id] if part.state == "active"]
+        parts = self._standing_parts(place)
         sender = self._sender(place, known)
         referral = None
         if known.filing is not None:
@@ -272,7 +278,7 @@ class _History:
         )
         return standing, not parts and sender is None, sender.visit_id if sender is not None else None
 
-    def _sender(self, place: Place, known: Entitlement) -> Row[*tuple[Any, ...]] | None:
+    def _sender(self, place: Place, known: Entitlement) -> Found | None:
         """The settled stay at the sending hospital: the one the filing names, else the last of the episode."""
         filing, begun = known.filing, place.visit.begun_at
         if filing is None:
@@ -292,70 +298,69 @@ class _History:
         return max(stays, key=lambda stay: stay.begun_at, default=None)
 
 
-def _visits(session: Session, visit_ids: Iterable[int], *, lock: bool) -> Mapping[int, Row[*tuple[Any, ...]]]:
-    other = aliased(Person)
-    of_card = select(func.array_agg(other.id)).where(other.card_number == Person.card_number).scalar_subquery()
-    facts = (Visit.id, Visit.organisation_id, Visit.number, Visit.care, Visit.state, Visit.begun_at, Visit.ended_at)
-    said = (Registration.insutype, Registration.med_type, Registration.disease, Registration.emergency)
-    wanted = (
-        select(*facts, *said, Organisation.level, Organisation.district, of_card.label("person_ids"))
-        .join(Organisation, Organisation.id == Visit.organisation_id)
-        .join(Person, Person.id == Visit.person_id)
-        .outerjoin(Registration, Registration.visit_id == Visit.id)
-        .where(Visit.id.in_(tuple(visit_ids)))
-        .order_by(Visit.id)
-    )
-    rows = session.execute(wanted.with_for_update(of=Visit) if lock else wanted)
+def _run(session: Session, sql: str, parameters: Mapping[str, Any]) -> Sequence[Found]:
+    """A hot statement, as written: compiling an expression would cost more than running it."""
+    return session.connection().exec_driver_sql(sql, parameters).all()
+
+
+def _visits(session: Session, visit_ids: Iterable[int], *, lock: bool) -> Mapping[int, Found]:
+    rows = _run(session, _VISITS + (" FOR UPDATE OF v" if lock else ""), {"visits": sorted(visit_ids)})
     return {row.id: row for row in rows}
 
 
-def _open_lines(session: Session, visit_ids: Iterable[int]) -> Mapping[int, list[Row[*tuple[Any, ...]]]]:
-    t = FeeLine
-    price = (t.quantity, t.unit_price, t.ceiling, t.amount, t.item_class, t.approved)
-    wanted = select(t.id, t.visit_id, t.number, t.batch, t.returns, *price)
-    wanted = wanted.where(t.visit_id.in_(tuple(visit_ids)), t.settlement_id.is_(None)).order_by(t.id)
-    lines = defaultdict(list)
-    for row in session.execute(wanted):
-        lines[row.visit_id].append(row)
+def _charged(session: Session, batches: Sequence[tuple[int, str]]) -> Mapping[tuple[int, str], list[Found]]:
+    """By visit and batch, every line of it beside the settlement that stands for it; one empty row if no line."""
+    lines: dict[tuple[int, str], list[Found]] = defaultdict(list)
+    said = {"visits": [visit_id for visit_id, _ in batches], "batches": [batch for _, batch in batches]}
+    for row in _run(session, _CHARGED, said) if batches else ():
+        lines[row.visit_id, row.batch].append(row)
     return lines
 
 
-def _charge_keys(session: Session, batches: Sequence[tuple[int, str]]) -> Mapping[tuple[int, str], int]:
-    if not batches:
-        return {}
-    t = ChargeKey
-    wanted = select(t.visit_id, t.batch, t.settlement_id).where(tuple_(t.visit_id, t.batch).in_(batches))
-    return {(row[0], row[1]): row[2] for row in session.execute(wanted)}
-
-
-def _parts_of_stays(session: Session, visit_ids: Iterable[int]) -> Mapping[int, list[Row[*tuple[Any, ...]]]]:
+def _parts_of_stays(session: Session, visit_ids: Iterable[int]) -> Mapping[int, list[Found]]:
     """Every settlement of some stays, undone ones too, in order."""
-    parts: dict[int, list[Row[*tuple[Any, ...]]]] = defaultdict(list)
+    parts: dict[int, list[Found]] = defaultdict(list)
     if visit_ids:
-        t = Settlement
-        wanted = select(t.id, t.visit_id, t.state, t.deductible, t.admission)
-        for row in session.execute(wanted.where(t.visit_id.in_(tuple(visit_ids)), t.undoes.is_(None)).order_by(t.id)):
+        for row in _run(session, _PARTS, {"visits": list(visit_ids)}):
             parts[row.visit_id].append(row)
     return parts
 
 
-def _sending_stays(
-    session: Session, filings: Iterable[Row[Any]], person_ids: Iterable[int]
-) -> Sequence[Row[*tuple[Any, ...]]]:
+def _sending_stays(session: Session, filings: Iterable[Found], person_ids: Iterable[int]) -> Sequence[Found]:
     """The settled stays of some people at the hospitals that sent them: deductible borne, admission counted."""
     senders = {filing.sender_id for filing in filings if filing.sender_id}
     if not senders or not person_ids:
         return ()
-    t = Settlement
-    stay = (t.visit_id, t.person_id, t.organisation_id, Visit.number, Visit.begun_at, Visit.ended_at)
-    borne = (func.sum(t.deductible).label("deductible"), func.max(t.admission).label("admission"))
-    wanted = select(*stay, *borne).join(Visit, Visit.id == t.visit_id).group_by(*stay)
-    return session.execute(
-        wanted.where(
-            t.person_id.in_(tuple(person_ids)),
-            t.organisation_id.in_(tuple(senders)),
-            t.care == "inpatient",
-            t.state == "active",
-            t.undoes.is_(None),
-        )
-    ).all()
+    return _run(session, _SENDING_STAYS, {"persons": list(person_ids), "senders": list(senders)})
+
+
+_VISITS = """
+SELECT v.id, v.organisation_id, v.number, v.care, v.state, v.begun_at, v.ended_at, r.insutype, r.med_type, r.disease,
+       r.emergency, o.level, o.district, o.name AS hospital, p.telephone,
+       ARRAY(SELECT id FROM person WHERE card_number = p.card_number ORDER BY id) AS person_ids
+  FROM visit AS v
+  JOIN organisation AS o ON o.id = v.organisation_id
+  JOIN person AS p ON p.id = v.person_id
+  LEFT JOIN insured_visit AS r ON r.visit_id = v.id
+ WHERE v.id = ANY(%(visits)s::bigint[])
+ ORDER BY v.id"""
+
+_CHARGED = """
+SELECT w.visit_id, w.batch, k.settlement_id,
+       f.id, f.number, f.returns, f.quantity, f.unit_price, f.ceiling, f.amount, f.item_class, f.approved
+  FROM unnest(%(visits)s::bigint[], %(batches)s::text[]) AS w(visit_id, batch)
+  LEFT JOIN charge_key AS k ON k.visit_id = w.visit_id AND k.batch = w.batch
+  LEFT JOIN fee_line AS f ON f.visit_id = w.visit_id AND f.batch = w.batch
+ ORDER BY f.id"""
+
+_PARTS = """
+SELECT id, visit_id, state, deductible, admission, last_line_id
+  FROM settlement WHERE visit_id = ANY(%(visits)s::bigint[]) AND undoes IS NULL ORDER BY id"""
+
+_SENDING_STAYS = """
+SELECT s.visit_id, s.person_id, s.organisation_id, v.number, v.begun_at, v.ended_at,
+       sum(s.deductible)::bigint AS deductible, max(s.admission) AS admission
+  FROM settlement AS s JOIN visit AS v ON v.id = s.visit_id
+ WHERE s.person_id = ANY(%(persons)s::bigint[]) AND s.organisation_id = ANY(%(senders)s::text[])
+   AND s.care = 'inpatient' AND s.state = 'active' AND s.undoes IS NULL
+ GROUP BY s.visit_id, s.person_id, s.organisation_id, v.number, v.begun_at, v.ended_at"""

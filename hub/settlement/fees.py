@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -14,7 +14,7 @@ from hub import coverage, directory, trust
 from hub.directory import CatalogueItem
 from hub.faults import Conflict, Invalid, Refused, Unknown
 from hub.records import Visit, VisitUnknown
-from hub.settlement.tables import ChargeKey, FeeLine, Registration
+from hub.settlement.tables import ChargeKey, FeeLine, Registration, Settlement
 from hub.trust import Caller
 from hub.units import Money
 
@@ -42,6 +42,11 @@ class FeeNumberTaken(Conflict):
 class BatchSettled(Conflict):
     zh = "收费批次 {batch} 已结算（结算号 {settlement_id}），不能再改明细。请先撤销结算。"
     en = "Charge batch {batch} is settled as {settlement_id}; its lines cannot change. Undo the settlement first."
+
+
+class LineSettled(Conflict):
+    zh = "费用明细 {number} 已参与结算，不能撤销。请先撤销结算。"
+    en = "Fee {number} has been settled and cannot be cancelled. Undo the settlement first."
 
 
 class HasCharges(Refused):
@@ -123,14 +128,14 @@ def cancel_fees(
     Refuses: NotAllowed, VisitUnknown, BatchSettled.
     """
     visit = own_visit(session, caller, visit_id, lock=True)
-    dropped = delete(FeeLine).where(FeeLine.visit_id == visit.id, FeeLine.settlement_id.is_(None))
+    dropped = delete(FeeLine).where(FeeLine.visit_id == visit.id, _is_open())
     if batch is not None:
         _refuse_settled(session, visit, {batch})
         dropped = dropped.where(FeeLine.batch == batch)
     if numbers is not None:
         _refuse_settled_numbers(session, visit, numbers)
         dropped = dropped.where(FeeLine.number.in_(tuple(numbers)) | FeeLine.returns.in_(tuple(numbers)))
-    gone = session.execute(dropped.returning(FeeLine.id).execution_options(synchronize_session=False))
+    gone = session.execute(dropped.returning(FeeLine.id).execution_options(synchronize_session="fetch"))
     return len(gone.all())
 
 
@@ -193,7 +198,7 @@ def _row(visit: Visit, line: FeeFacts, items: Mapping[str, CatalogueItem], level
     return {
         "visit_id": visit.id,
         "number": line.number,
-        "batch": line.batch,
+        "batch": STAY if visit.care == "inpatient" else line.batch,
         "returns": line.returns,
         "code": item.code,
         "local_code": line.local_code,
@@ -246,9 +251,23 @@ def _refuse_settled(session: Session, visit: Visit, batches: Iterable[str]) -> N
 
 
 def _refuse_settled_numbers(session: Session, visit: Visit, numbers: Sequence[str]) -> None:
-    settled = [row for row in _by_number(session, visit.id, numbers).values() if row.settlement_id is not None]
-    if settled:
-        raise BatchSettled(batch=settled[0].number, settlement_id=settled[0].settlement_id)
+    named = select(FeeLine.number).where(FeeLine.visit_id == visit.id, FeeLine.number.in_(tuple(numbers)))
+    settled = session.scalars(named.where(~_is_open())).first()
+    if settled is not None:
+        raise LineSettled(number=settled)
+
+
+def _is_open() -> ColumnElement[bool]:
+    """Not in a settled batch; in a stay, charged after its last standing settlement."""
+    batch = select(ChargeKey.batch).where(ChargeKey.visit_id == FeeLine.visit_id, ChargeKey.batch == FeeLine.batch)
+    stay = select(Settlement.id).where(
+        Settlement.visit_id == FeeLine.visit_id,
+        Settlement.care == "inpatient",
+        Settlement.undoes.is_(None),
+        Settlement.state == "active",
+        Settlement.last_line_id >= FeeLine.id,
+    )
+    return ~batch.correlate(FeeLine).exists() & ~stay.correlate(FeeLine).exists()
 
 
 def _by_number(session: Session, visit_id: int, numbers: Sequence[str]) -> dict[str, FeeLine]:
@@ -257,5 +276,5 @@ def _by_number(session: Session, visit_id: int, numbers: Sequence[str]) -> dict[
 
 
 def _open_lines(session: Session, visit_id: int) -> Sequence[FeeLine]:
-    wanted = select(FeeLine).where(FeeLine.visit_id == visit_id, FeeLine.settlement_id.is_(None))
+    wanted = select(FeeLine).where(FeeLine.visit_id == visit_id, _is_open())
     return session.scalars(wanted.order_by(FeeLine.id)).all()

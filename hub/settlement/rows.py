@@ -1,28 +1,17 @@
-"""Settlements as rows: made from an explanation, written with their postings and marks, read back by id."""
+"""Settlements as rows: made from an explanation, written with their postings and keys, read back by id."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+import msgspec
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub.coverage import Explanation, Moved, Movement, document_of, move
 from hub.settlement.charges import Prepared, clearing_type
-from hub.settlement.tables import AMOUNTS, SETTLEMENT, ChargeKey, FeeLine, Posting, Settlement
+from hub.settlement.tables import AMOUNTS, SETTLEMENT, Settlement
 from hub.trust import Caller
 from hub.units import Money, day_of
-
-PAYERS = {
-    "fund.pool": "pool",
-    "fund.large": "large",
-    "fund.serious": "serious",
-    "fund.civil": "civil",
-    "fund.aid": "aid",
-    "person.account": "account",
-    "person.cash": "cash",
-}
-RECEIVER = "hospital.receivable"
-
 
 Row = dict[str, Any]
 
@@ -59,15 +48,10 @@ def settlement_row(caller: Caller, ready: Prepared, explanation: Explanation, *,
         "balance": Money(known.balance - totals.account),
         **{name: Money(amount) for name, amount in totals._asdict().items()},
         "own_in_scope": Money(explanation.own_in_scope),
+        "last_line_id": ready.last_line_id,
         "bill": document_of(known.pack.id, ready.bill, ready.standing),
         "shares": explanation.shares,
     }
-
-
-def postings_of(row: Row) -> list[Row]:
-    """The legs of a settlement or counter-entry: who pays what leaves, what the hospital is owed arrives."""
-    legs = [(account, -row[name]) for account, name in PAYERS.items()] + [(RECEIVER, row["total"])]
-    return [{"settlement_id": row["id"], "account": account, "amount": amount} for account, amount in legs if amount]
 
 
 def counter_row(caller: Caller, row: Row, *, settlement_id: int, key: str, balance: int) -> Row:
@@ -108,27 +92,12 @@ def moved_by(row: Row) -> Moved:
 
 
 def write(session: Session, rows: Sequence[Row]) -> None:
-    """Settlements or counter-entries with their postings, and what they move. One statement a table."""
+    """Settlements (each now standing for its charge batch) or counter-entries, their postings, what they move."""
     if not rows:
         return
-    connection = session.connection()
-    connection.execute(insert(Settlement), rows)
-    connection.execute(insert(Posting), [leg for row in rows for leg in postings_of(row)])
+    said = {"rows": msgspec.json.encode(rows, enc_hook=int).decode()}
+    session.connection().exec_driver_sql(_WRITE, said)
     move(session, [moved_by(row) for row in rows])
-
-
-def take_lines(session: Session, taken: Iterable[tuple[int, Sequence[int]]]) -> None:
-    """Mark fee lines as settled by a settlement."""
-    rows = [{"by": settlement_id, "line": line_id} for settlement_id, line_ids in taken for line_id in line_ids]
-    if rows:
-        session.connection().execute(_TAKE, rows)
-
-
-def stand_for(session: Session, rows: Sequence[Row]) -> None:
-    """From now on these settlements stand for their charge batches."""
-    keys = [{"visit_id": row["visit_id"], "batch": row["batch"], "settlement_id": row["id"]} for row in rows]
-    if keys:
-        session.connection().execute(insert(ChargeKey), keys)
 
 
 def plain(settlement: Settlement) -> Row:
@@ -141,8 +110,17 @@ def by_id(session: Session, ids: Iterable[int]) -> dict[int, Settlement]:
     return {row.id: row for row in session.scalars(wanted)}
 
 
-_TAKE = (
-    update(FeeLine.__table__)  # type: ignore[arg-type]
-    .where(FeeLine.id == bindparam("line"))
-    .values(settlement_id=bindparam("by"))
+# What leaves a payer is negative, what the hospital is owed positive.
+_WRITE = """
+WITH written AS (
+    INSERT INTO settlement SELECT * FROM json_populate_recordset(NULL::settlement, %(rows)s::json) RETURNING *
+), posted AS (
+    INSERT INTO posting (settlement_id, account, amount)
+    SELECT written.id, leg.account, leg.amount
+      FROM written CROSS JOIN LATERAL (VALUES
+           ('fund.pool', -pool), ('fund.large', -large), ('fund.serious', -serious), ('fund.civil', -civil),
+           ('fund.aid', -aid), ('person.account', -account), ('person.cash', -cash), ('hospital.receivable', total)
+           ) AS leg(account, amount)
+     WHERE leg.amount <> 0
 )
+INSERT INTO charge_key (visit_id, batch, settlement_id) SELECT visit_id, batch, id FROM written WHERE undoes IS NULL"""

@@ -14,7 +14,7 @@ from hub.coverage import Explanation
 from hub.faults import Conflict, Fault
 from hub.settlement.charges import Charge, Place, Prepared, Stands, places, prepare
 from hub.settlement.keys import Name, claim, known_keys, let_go, point
-from hub.settlement.rows import Row, by_id, settlement_row, stand_for, take_lines, write
+from hub.settlement.rows import Row, by_id, settlement_row, write
 from hub.settlement.tables import Settlement
 from hub.settlement.telling import tell
 from hub.trust import Caller
@@ -101,16 +101,11 @@ def _settle_round(session: Session, asked: Sequence[Asked]) -> list[Outcome]:
     fresh = [one for one, name in zip(asked, names, strict=True) if name in claimed]
     ready = prepare(session, [(order.caller, order.charge, place) for order, place in fresh], lock=True)
     outcomes: dict[Name, Outcome] = {}
-    taken = []
     for (order, place), prepared in zip(fresh, ready, strict=True):
         name = _name(order, place)
-        outcomes[name] = outcome = _decide(order, prepared, claimed[name])
-        if isinstance(prepared, Prepared) and isinstance(outcome, dict):
-            taken.append((claimed[name], prepared.line_ids))
+        outcomes[name] = _decide(order, prepared, claimed[name])
     rows = [outcome for outcome in outcomes.values() if isinstance(outcome, dict)]
     write(session, rows)
-    stand_for(session, rows)
-    take_lines(session, taken)
     let_go(session, [name for name, outcome in outcomes.items() if isinstance(outcome, Fault)])
     point(session, {name: stands.settlement_id for name, stands in outcomes.items() if isinstance(stands, Stands)})
     if rows:

@@ -4,7 +4,17 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, Numeric, Sequence, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Numeric,
+    Sequence,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.db import Base, identity
@@ -47,13 +57,14 @@ class Registration(Base):
 
 
 class FeeLine(Base):
-    """One charged item of a visit. A return is a line of its own with a negative quantity, naming what it returns."""
+    """One charged item of a visit. A return is a line of its own with a negative quantity, naming what it returns.
+
+    A line is open until its batch has a ChargeKey, or, in a stay, until a standing settlement's last_line_id.
+    """
 
     __tablename__ = "fee_line"
     __table_args__ = (
         UniqueConstraint("visit_id", "number"),
-        Index("fee_line_open_idx", "visit_id", "batch", postgresql_where="settlement_id IS NULL"),
-        Index("fee_line_settled_idx", "settlement_id", postgresql_where="settlement_id IS NOT NULL"),
         CheckConstraint("(quantity < 0) = (returns IS NOT NULL)", name="only_a_return_is_negative"),
         CheckConstraint("unit_price >= 0 AND ceiling >= 0", name="prices_not_negative"),
         CheckConstraint("item_class IN ('A', 'B', 'C')", name="item_class_known"),
@@ -75,7 +86,6 @@ class FeeLine(Base):
     restricted: Mapped[bool]
     approved: Mapped[bool]
     occurred_at: Mapped[datetime]
-    settlement_id: Mapped[int | None]
 
 
 class Settlement(Base):
@@ -89,7 +99,8 @@ class Settlement(Base):
     __tablename__ = "settlement"
     __table_args__ = (
         SETTLEMENT.check(),
-        UniqueConstraint("undoes"),
+        Index("settlement_undone_once", "undoes", unique=True, postgresql_where="undoes IS NOT NULL"),
+        Index("settlement_sent_on_idx", "sender_visit_id", postgresql_where="sender_visit_id IS NOT NULL"),
         Index("settlement_books_idx", "organisation_id", "settled_on"),
         Index("settlement_person_idx", "person_id", "year", "insutype"),
         Index("settlement_visit_idx", "visit_id"),
@@ -121,7 +132,7 @@ class Settlement(Base):
     admission: Mapped[int]
     new_admission: Mapped[bool]
     filing_id: Mapped[int | None]
-    sender_visit_id: Mapped[int | None] = mapped_column(index=True)
+    sender_visit_id: Mapped[int | None]
     pack_id: Mapped[str]
     ratio: Mapped[int]
     balance: Mapped[Money]
@@ -140,8 +151,9 @@ class Settlement(Base):
     account: Mapped[Money]
     cash: Mapped[Money]
     own_in_scope: Mapped[Money]
-    bill: Mapped[dict[str, Any]]
-    shares: Mapped[list[Any]]
+    last_line_id: Mapped[int]
+    bill: Mapped[dict[str, Any]] = mapped_column(JSON)
+    shares: Mapped[list[Any]] = mapped_column(JSON)
 
 
 class SettlementKey(Base):

@@ -6,7 +6,7 @@ lines are open again. A settlement on which later ones were built is undone last
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -15,7 +15,7 @@ from hub.faults import Fault, Refused, Unknown
 from hub.records import Visit
 from hub.settlement.keys import Known, claim, known_keys, point
 from hub.settlement.rows import by_id, counter_row, plain, write
-from hub.settlement.tables import SETTLEMENT, ChargeKey, FeeLine, Settlement, SettlementKey
+from hub.settlement.tables import SETTLEMENT, ChargeKey, Settlement, SettlementKey
 from hub.settlement.telling import tell
 from hub.trust import Caller
 
@@ -85,8 +85,6 @@ def _undo(session: Session, caller: Caller, original: Settlement, *, settlement_
     write(session, [row])
     SETTLEMENT.move(original, "undo")
     session.flush()
-    freed = update(FeeLine).where(FeeLine.settlement_id == original.id).values(settlement_id=None)
-    session.execute(freed.execution_options(synchronize_session=False))
     session.execute(delete(ChargeKey).where(ChargeKey.settlement_id == original.id))
     tell(session, caller, [row])
     return Settlement(**row)
