@@ -226,6 +226,14 @@ def visits(session: Session, caller: Caller, *, person_id: int) -> Sequence[Visi
     return readable(session, caller, persons, "visit", rows)
 
 
+def stays(session: Session, caller: Caller, *, admitted_from: datetime, admitted_until: datetime) -> Sequence[Visit]:
+    """In-patients who are now in the caller's own hospital, by their time of admission. Refuses: NotAllowed."""
+    trust.require(caller, "records.read")
+    here = (Visit.organisation_id == caller.organisation_id, Visit.care == "inpatient", Visit.state == VISIT.start)
+    wanted = select(Visit).where(*here, Visit.begun_at.between(admitted_from, admitted_until))
+    return session.scalars(wanted.order_by(Visit.begun_at, Visit.id)).all()
+
+
 def _insert(session: Session, **facts: Any) -> bool:
     """Two copies of an admission may arrive at once; the key (hospital, number) decides."""
     statement = insert(Visit).values(state=VISIT.start, **facts).on_conflict_do_nothing()
