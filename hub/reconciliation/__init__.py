@@ -1,0 +1,95 @@
+"""Two independent sides, held against each other to the fen, by the insurer's settlement time.
+
+tables.py ....... what each side said, and the named differences
+statements.py ... taking in files, totals and lines, each with its hash and time of receipt
+books.py ........ the insurer's side, from the ledger of settlements
+matching.py ..... what kind of difference two sides have over one settlement (pure)
+comparing.py .... totals against totals (3201), lines against lines (3202)
+breaks.py ....... the life of a difference: proposed, approved by a second person, resolved, or healed
+board.py ........ hospitals by days, and the bridge from total A to total B
+"""
+
+from hub.reconciliation.board import Bridge, Cell, Entry, bridge, day_board
+from hub.reconciliation.breaks import (
+    ACTIONS,
+    USUAL_ACTION,
+    WORDS,
+    ActionUnknown,
+    BreakUnknown,
+    SamePerson,
+    approve,
+    breaks_of,
+    history,
+    propose,
+    resolve,
+    send_back,
+)
+from hub.reconciliation.comparing import Compared, compare_lines, compare_totals
+from hub.reconciliation.matching import Difference, Group, Kind, Line, differences, grouped
+from hub.reconciliation.statements import (
+    Amounts,
+    ForeignBooks,
+    Period,
+    PeriodTooLong,
+    StatementDoesNotFoot,
+    StatementFileExpired,
+    StatementFileUnknown,
+    file,
+    keep_file,
+    lines_of,
+)
+from hub.reconciliation.tables import (
+    BREAK,
+    Break,
+    BreakEvent,
+    Comparison,
+    Statement,
+    StatementFile,
+    StatementLine,
+)
+
+__all__ = [
+    "ACTIONS",
+    "BREAK",
+    "USUAL_ACTION",
+    "WORDS",
+    "ActionUnknown",
+    "Amounts",
+    "Break",
+    "BreakEvent",
+    "BreakUnknown",
+    "Bridge",
+    "Cell",
+    "Compared",
+    "Comparison",
+    "Difference",
+    "Entry",
+    "ForeignBooks",
+    "Group",
+    "Kind",
+    "Line",
+    "Period",
+    "PeriodTooLong",
+    "SamePerson",
+    "Statement",
+    "StatementDoesNotFoot",
+    "StatementFile",
+    "StatementFileExpired",
+    "StatementFileUnknown",
+    "StatementLine",
+    "approve",
+    "breaks_of",
+    "bridge",
+    "compare_lines",
+    "compare_totals",
+    "day_board",
+    "differences",
+    "file",
+    "grouped",
+    "history",
+    "keep_file",
+    "lines_of",
+    "propose",
+    "resolve",
+    "send_back",
+]
