@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from adapters.nhsa.region import Region, names
-from adapters.nhsa.tables import Row, transaction
+from adapters.nhsa.tables import Row, shown, transaction
 from hub.faults import Conflict, Fault, Forbidden, Invalid, Missing, Refused
 from hub.units import CHINA
 
@@ -44,7 +44,6 @@ class Request:
     head: Row
     input: Any
     content_hash: bytes
-    heard_at: datetime
 
 
 def decode(body: bytes) -> dict[str, Any]:
@@ -52,22 +51,24 @@ def decode(body: bytes) -> dict[str, Any]:
     try:
         found = _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError, ValueError):
-        shown = body[:40].decode("utf-8", "replace")
-        raise Invalid(element="报文", found=shown, allowed="UTF-8 编码的 JSON 对象") from None
+        found = shown(body[:160].decode("utf-8", "replace"))
+        raise Invalid(element="报文", found=found, allowed="UTF-8 编码的 JSON 对象") from None
     if type(found) is not dict:
-        raise Invalid(element="报文", found=str(found)[:40], allowed="UTF-8 编码的 JSON 对象")
+        raise Invalid(element="报文", found=shown(found), allowed="UTF-8 编码的 JSON 对象")
     return found
 
 
 def open_envelope(
-    found: dict[str, Any], *, asked: str, organisation_id: str | None, spoken: Region, at: datetime
+    found: dict[str, Any], *, asked: str, path: str, organisation_id: str | None, spoken: Region
 ) -> Request:
-    """Check the envelope of a request that came for transaction `asked` from a known institution.
+    """Check the envelope of a request signed for transaction `asked` that came on `path` from a known institution.
 
     Refuses: Missing, Invalid, NotOffered, ForeignInstitution.
     """
     head = transaction("envelope", spoken).incoming["request"].read_row(found, "")
     infno, msgid = head["infno"], head["msgid"]
+    if asked != path:
+        raise Invalid(element="_api_name", found=shown(asked), allowed=f"与请求地址中的交易编号相同（{path}）")
     if infno != asked:
         raise Invalid(element="infno", found=infno, allowed=f"与请求头 _api_name 相同（{asked}）")
     if infno not in spoken.served:
@@ -79,12 +80,16 @@ def open_envelope(
         raise Invalid(element="msgid", found=msgid, allowed=allowed)
     if "input" not in found:
         raise Missing(element="input", allowed="交易的输入节点。")
-    return Request(infno, msgid, head, found["input"], content_hash(infno, found["input"]), at)
+    return Request(infno, msgid, head, found["input"], content_hash(infno, found["input"]))
 
 
 def content_hash(infno: str, input_: Any) -> bytes:
     """What makes two messages the same message: the transaction and its input, nothing of the envelope."""
     return hashlib.sha256(infno.encode() + msgspec.json.encode(input_, order="deterministic")).digest()
+
+
+def encode(document: dict[str, Any]) -> bytes:
+    return msgspec.json.encode(document)
 
 
 def accepted(output: dict[str, Any], *, spoken: Region, heard_at: datetime) -> bytes:
@@ -107,7 +112,7 @@ def _reply(infcode: int, message: str, output: dict[str, Any], *, spoken: Region
         "err_msg": message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…",
         "output": output,
     }
-    return msgspec.json.encode(reply)
+    return encode(reply)
 
 
 def _milliseconds(at: datetime) -> str:

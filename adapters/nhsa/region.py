@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+HOME_AREA = "420500"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Region:
     unbalanced: str
     lines_at_most: int
     served: frozenset[str]
+    diseases: dict[str, str]
     codes: dict[str, CodeList]
 
 

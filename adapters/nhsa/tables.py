@@ -63,14 +63,14 @@ class Node:
         if not self.many:
             return self.read_row(found, where)
         if type(found) is not list:
-            raise Invalid(element=where, found=_clip(found), allowed="由若干行组成的数组")
+            raise Invalid(element=where, found=shown(found), allowed="由若干行组成的数组")
         if not found:
             raise Missing(element=where, allowed="至少要有一行。")
         return [self.read_row(row, f"{where}[{number}]") for number, row in enumerate(found)]
 
     def read_row(self, found: Any, where: str) -> Row:
         if type(found) is not dict:
-            raise Invalid(element=where, found=_clip(found), allowed="一个对象（字段名和值）")
+            raise Invalid(element=where, found=shown(found), allowed="一个对象（字段名和值）")
         row: Row = {}
         path = f"{where}." if where else ""
         for code, other_spelling, required, convert in self.plan:
@@ -91,7 +91,7 @@ class Node:
 
     def write(self, values: Mapping[str, Any]) -> dict[str, str]:
         """The row as it goes out: every field of the table, in its order, empty as the interface wants it."""
-        return {f.code: text_of(values.get(f.code), numeric=f.type.startswith("N")) for f in self.fields}
+        return {f.code: text_of(values.get(f.code), f.type) for f in self.fields}
 
     def hint(self, code: str) -> str:
         f = next(f for f in self.fields if f.code == code)
@@ -106,7 +106,7 @@ class Node:
 
     def _wrong(self, element: str, value: Any, wrong: ValueError) -> Invalid:
         problem = Problem.CODE if isinstance(wrong, _NotInList) else Problem.TYPE
-        return Invalid(element=element, found=_clip(value), allowed=str(wrong), problem=problem)
+        return Invalid(element=element, found=shown(value), allowed=str(wrong), problem=problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class Transaction:
     def read(self, found: Any, *, lines_at_most: int) -> dict[str, Any]:
         """The `input` of a request, node by node. Refuses: Invalid, Missing."""
         if type(found) is not dict:
-            raise Invalid(element="input", found=_clip(found), allowed="一个对象（交易的输入节点）")
+            raise Invalid(element="input", found=shown(found), allowed="一个对象（交易的输入节点）")
         read: dict[str, Any] = {}
         for name, node in self.incoming.items():
             where = f"input.{name}"
@@ -160,12 +160,12 @@ def transaction(infno: str, spoken: Region) -> Transaction:
     return Transaction(infno, said["zh"], said["en"], sides["in"], sides["out"], sides["file"])
 
 
-def text_of(value: Any, *, numeric: bool = False) -> str:
+def text_of(value: Any, type_: str = "C") -> str:
     """A value as the interface writes it: amounts with two decimals, days and instants in China's time."""
     if value is None or value == "":
-        return "0" if numeric else ""
+        return "0" if type_.startswith("N") else ""
     if isinstance(value, datetime):
-        return value.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S")
+        return value.astimezone(CHINA).strftime("%Y-%m-%d" if type_ == "D" else "%Y-%m-%d %H:%M:%S")
     if isinstance(value, bool):
         return "1" if value else "0"
     if isinstance(value, Decimal):
@@ -264,8 +264,10 @@ def _plain(value: Any) -> str:
     raise ValueError("文字或数字")
 
 
-def _clip(found: Any) -> str:
+def shown(found: Any) -> str:
+    """What was found, short enough for a sentence and without control characters."""
     text = found if isinstance(found, str) else str(found)
+    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:41])
     return text if len(text) <= 40 else text[:37] + "..."
 
 
