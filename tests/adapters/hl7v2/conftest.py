@@ -1,16 +1,17 @@
 """Hospitals that may speak MLLP, and the wire documents they send."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
 
 from adapters import door
 from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.hl7v2 import er7, inbound
-from adapters.settings import Settings
+from adapters.settings import Settings, sqlalchemy_url
 from hub import trust
 from hub.trust import SCOPES
 from tests.conftest import _clone
@@ -52,24 +53,30 @@ class Door:
         return Session(self.engine, expire_on_commit=False)
 
 
-@pytest.fixture
-def hl7(engine: Engine) -> Door:
-    """A door whose database is this test's own."""
-    return _opened(engine)
-
-
 @pytest.fixture(scope="module")
-def one_clone(server: EmbeddedPostgres, template: str) -> Iterator[Engine]:
+def one_clone(server: EmbeddedPostgres, template: str) -> Iterator[Door]:
+    """One database a module: cloning one a test would cost more than the tests."""
     for engine in _clone(server, template):
-        _opened(engine)
-        yield engine
+        yield _opened(engine)
 
 
 @pytest.fixture
-def refusing(one_clone: Engine, server: EmbeddedPostgres) -> Door:
-    """A door for tests that are refused and so leave nothing but what was heard: they share a database."""
-    door.use_engine(one_clone, Settings(home=server.folder))
-    return Door(one_clone)
+def hl7(one_clone: Door, server: EmbeddedPostgres) -> Iterator[Door]:
+    """A door on a database with the directory and the peers, and nothing else."""
+    door.use_engine(one_clone.engine, Settings(home=server.folder))
+    furnished = one_clone.counts().keys()
+    yield one_clone
+    if written := one_clone.counts().keys() - furnished:
+        _empty(server.dsn(str(one_clone.engine.url.database)), written)
+
+
+def _empty(dsn: str, tables: Iterable[str]) -> None:
+    """As the superuser: the app itself may not delete from the ledger or the audit."""
+    owner = create_engine(sqlalchemy_url(dsn), poolclass=NullPool)
+    with owner.begin() as connection:
+        connection.execute(text("SET session_replication_role = replica"))
+        names = ", ".join(f'"{table}"' for table in tables)
+        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
 
 
 def _opened(engine: Engine) -> Door:

@@ -237,12 +237,12 @@ REFUSED_REFERRALS = {
 
 
 @pytest.mark.parametrize("name", REFUSED_REFERRALS)
-def test_a_referral_that_lacks_something_is_refused_with_its_place(refusing: Door, name: str) -> None:
+def test_a_referral_that_lacks_something_is_refused_with_its_place(hl7: Door, name: str) -> None:
     found, put, location, number = REFUSED_REFERRALS[name]
-    answer = refusing.answer(REFER.decode().replace(found, put).encode())
+    answer = hl7.answer(REFER.decode().replace(found, put).encode())
     assert (answer.header.text(9), answer["MSA"].text(1)) == ("ACK", "AE")
     assert (answer["ERR"].field(2), answer["ERR"].text(3)) == (location, number)
-    assert not {"person", "referral"} & refusing.counts().keys()
+    assert not {"person", "referral"} & hl7.counts().keys()
 
 
 def test_an_admission_shows_the_referral_that_the_patient_arrived(hl7: Door) -> None:

@@ -47,21 +47,21 @@ def test_an_answer_to_the_same_key_with_other_content_is_a_new_message_and_an_al
         assert people.resolve(session, system=f"mrn/{COMMUNITY}", value="YQ-000188")
 
 
-def test_a_refused_message_is_worked_on_again_when_it_comes_again(refusing: Door) -> None:
+def test_a_refused_message_is_worked_on_again_when_it_comes_again(hl7: Door) -> None:
     child = A28.replace(b"~420500199003070028^^^^NI", b"").replace(b"|19900307|", b"||")
     for _ in range(2):
-        answer = refusing.answer(child)
+        answer = hl7.answer(child)
         assert (answer["MSA"].text(1), answer["ERR"].text(3)) == ("AE", "101")
         assert answer["ERR"].field(2).startswith("PID^1^7")
 
 
-def test_an_empty_msh_10_is_no_key_and_is_refused(refusing: Door) -> None:
-    before = refusing.counts()
+def test_an_empty_msh_10_is_no_key_and_is_refused(hl7: Door) -> None:
+    before = hl7.counts()
     for _ in range(2):
-        answer = refusing.answer(A28.replace(b"YQ20261122000001", b""))
+        answer = hl7.answer(A28.replace(b"YQ20261122000001", b""))
         assert answer["MSA"].text(1) == "AE"
         assert answer["ERR"].field(2) == "MSH^1^10"
-    assert refusing.counts().get("heard_key") == before.get("heard_key")
+    assert hl7.counts().get("heard_key") == before.get("heard_key")
 
 
 REFUSALS = {
@@ -79,36 +79,36 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_what_is_wrong_is_answered_with_field_and_reason_and_nothing_else_is_written(refusing: Door, name: str) -> None:
+def test_what_is_wrong_is_answered_with_field_and_reason_and_nothing_else_is_written(hl7: Door, name: str) -> None:
     found, put, code, location, number = REFUSALS[name]
-    before = refusing.counts()
-    answer = refusing.answer(A28.replace(found, put))
+    before = hl7.counts()
+    answer = hl7.answer(A28.replace(found, put))
     error = answer["ERR"]
     assert (answer["MSA"].text(1), answer["MSA"].text(2)) == (code, "YQ20261122000001")
     assert (error.field(2), error.text(3), error.text(3, 3), error.text(4)) == (location, number, "HL70357", "E")
     assert error.text(5)
     assert re.search(r"[\u4e00-\u9fff]", error.text(8))
-    after = refusing.counts()
+    after = hl7.counts()
     assert after["heard"] == before.get("heard", 0) + 1
     assert {**after, "heard": 0, "heard_key": 0, "audit": 0} == {**before, "heard": 0, "heard_key": 0, "audit": 0}
-    with refusing.session() as session:
+    with hl7.session() as session:
         row = exchange.search_heard(session, only_faults=True)[0]
         assert (row.outcome, bool(row.answer), bool(row.fault)) == (error.text(5), True, True)
 
 
-def test_before_2_5_the_refusal_stands_in_err_1_and_msa_3(refusing: Door) -> None:
-    answer = refusing.answer(A28.replace(b"|2.5.1|", b"|2.3.1|").replace(b"|19900307|", b"|1990-03-07|"))
+def test_before_2_5_the_refusal_stands_in_err_1_and_msa_3(hl7: Door) -> None:
+    answer = hl7.answer(A28.replace(b"|2.5.1|", b"|2.3.1|").replace(b"|19900307|", b"|1990-03-07|"))
     assert answer["ERR"].field(1) == "PID^1^7^102&Data type error&HL70357"
     assert "PID-7" in answer["MSA"].text(3)
     assert answer.header.text(12) == "2.3.1"
 
 
-def test_all_problems_are_told_at_once(refusing: Door) -> None:
-    answer = refusing.answer(A28.replace(b"|19900307|F|", b"|19900231|2|").replace(b"PV1|1|N\r", b""))
+def test_all_problems_are_told_at_once(hl7: Door) -> None:
+    answer = hl7.answer(A28.replace(b"|19900307|F|", b"|19900231|2|").replace(b"PV1|1|N\r", b""))
     assert [error.text(3) for error in answer.every("ERR")] == ["100", "102", "103"]
 
 
-def test_the_answer_comes_in_the_senders_delimiters_and_character_set(refusing: Door) -> None:
+def test_the_answer_comes_in_the_senders_delimiters_and_character_set(hl7: Door) -> None:
     text = A28.decode().replace("UNICODE UTF-8", "GB 18030-2000").replace("|19900307|", "|19900231|")
     other = text.translate(str.maketrans("|^~\\&", "$%*!@"))
     (raw,) = inbound.receive(other.encode("gb18030"), address="127.0.1.3")
@@ -124,33 +124,33 @@ def test_a_wrong_msh_18_is_accepted_with_a_warning(hl7: Door) -> None:
         assert people.resolve(session, system=f"mrn/{COMMUNITY}", value="YQ-000187").name == "示例小兰"
 
 
-def test_rubbish_in_a_frame_is_stored_and_answered(refusing: Door) -> None:
-    answer = refusing.answer(b"hello")
+def test_rubbish_in_a_frame_is_stored_and_answered(hl7: Door) -> None:
+    answer = hl7.answer(b"hello")
     assert (answer["MSA"].text(1), answer["MSA"].text(2), answer["ERR"].text(3)) == ("AR", "", "100")
-    with refusing.session() as session:
+    with hl7.session() as session:
         row = exchange.search_heard(session)[0]
         assert (row.body, row.sender, row.outcome) == (b"hello", "127.0.1.3", "unreadable")
 
 
 @pytest.mark.parametrize("end", [5, 60, 95, 150, 250, 305])
-def test_a_message_cut_anywhere_is_refused_and_nothing_else_is_written(refusing: Door, end: int) -> None:
-    answer = refusing.answer(A28[:end])
+def test_a_message_cut_anywhere_is_refused_and_nothing_else_is_written(hl7: Door, end: int) -> None:
+    answer = hl7.answer(A28[:end])
     assert answer["MSA"].text(1) in ("AE", "AR")
     assert answer["MSA"].text(2) == ("YQ20261122000001" if end >= 95 else "")
-    assert not {"person", "card"} & refusing.counts().keys()
+    assert not {"person", "card"} & hl7.counts().keys()
 
 
-def test_a_stranger_is_refused_and_only_a_part_of_what_it_says_is_kept(refusing: Door) -> None:
-    (answer,) = refusing.hear(A28 + b"ZZZ|" + b"x" * 100_000, address="127.0.1.77")
+def test_a_stranger_is_refused_and_only_a_part_of_what_it_says_is_kept(hl7: Door) -> None:
+    (answer,) = hl7.hear(A28 + b"ZZZ|" + b"x" * 100_000, address="127.0.1.77")
     assert (answer["MSA"].text(1), answer["ERR"].text(3), answer["ERR"].text(5)) == ("AE", "207", "credential-refused")
-    with refusing.session() as session:
+    with hl7.session() as session:
         row = exchange.search_heard(session)[0]
         assert (len(row.body), row.length > 100_000, row.sender) == (64 * 1024, True, "127.0.1.77")
-    assert not {"person", "card"} & refusing.counts().keys()
+    assert not {"person", "card"} & hl7.counts().keys()
 
 
-def test_a_peer_may_not_speak_for_another_hospital(refusing: Door) -> None:
-    (answer,) = refusing.hear(A28.replace(COMMUNITY.encode(), COUNTY.encode()), address="127.0.1.3")
+def test_a_peer_may_not_speak_for_another_hospital(hl7: Door) -> None:
+    (answer,) = hl7.hear(A28.replace(COMMUNITY.encode(), COUNTY.encode()), address="127.0.1.3")
     assert answer["MSA"].text(1) == "AE"
 
 
@@ -181,15 +181,15 @@ def test_in_enhanced_mode_the_answers_are_those_asked_for(
     assert hl7.counts()["person"] == 1
 
 
-def test_in_enhanced_mode_what_is_malformed_is_refused_at_the_commit(refusing: Door) -> None:
-    (answer,) = refusing.hear(enhanced("AL", "AL").replace(b"PV1|1|N\r", b""))
+def test_in_enhanced_mode_what_is_malformed_is_refused_at_the_commit(hl7: Door) -> None:
+    (answer,) = hl7.hear(enhanced("AL", "AL").replace(b"PV1|1|N\r", b""))
     assert answer["MSA"].text(1) == "CE"
-    (answer,) = refusing.hear(enhanced("AL", "AL").replace(b"ADT^A28", b"ADT^A99"))
+    (answer,) = hl7.hear(enhanced("AL", "AL").replace(b"ADT^A28", b"ADT^A99"))
     assert answer["MSA"].text(1) == "CR"
 
 
-def test_in_enhanced_mode_a_refusal_of_the_hub_comes_as_the_application_answer(refusing: Door) -> None:
-    commit, application = refusing.hear(enhanced("AL", "ER", A28.replace(b"070028", b"070029")))
+def test_in_enhanced_mode_a_refusal_of_the_hub_comes_as_the_application_answer(hl7: Door) -> None:
+    commit, application = hl7.hear(enhanced("AL", "ER", A28.replace(b"070028", b"070029")))
     assert (commit["MSA"].text(1), application["MSA"].text(1)) == ("CA", "AE")
     assert application["ERR"].field(2) == "PID^1^3^2^1"
 
@@ -208,11 +208,11 @@ def test_a_message_killed_between_the_commits_is_finished_by_the_sweep(hl7: Door
     assert hl7.counts()["person"] == 1
 
 
-def test_an_acknowledgement_is_never_acknowledged(refusing: Door) -> None:
-    before = refusing.counts()
+def test_an_acknowledgement_is_never_acknowledged(hl7: Door) -> None:
+    before = hl7.counts()
     ack = A28.replace(b"ADT^A28^ADT_A05", b"ACK^A28^ACK") + b"MSA|AA|1\r"
-    assert refusing.hear(ack) == []
-    assert refusing.counts() == before
+    assert hl7.hear(ack) == []
+    assert hl7.counts() == before
 
 
 def test_a_message_that_came_again_before_it_was_worked_on_has_one_effect(hl7: Door) -> None:
