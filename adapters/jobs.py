@@ -16,16 +16,21 @@ from sqlalchemy.orm import Session
 
 from adapters import door
 from adapters.hl7v2 import inbound
-from hub import booking, journeys, trust
+from hub import booking, journeys, settlement, trust
 from hub.exchange import jobs
 from hub.trust import SCOPES, Caller
 from hub.units import day_of
 
 IDLE_SECONDS = 1.0
 DAYS_AHEAD = 14
+PROVED = timedelta(days=2)
 PATIENCE = "2min"
 
 log = structlog.get_logger("onecard.jobs")
+
+
+class LedgerBroken(Exception):
+    """A bug of ours: the books do not prove. Names the settlements."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +54,18 @@ def expire_referrals(session: Session, caller: Caller) -> str:
     return f"{journeys.expire_overdue(session, caller)} referrals"
 
 
+def prove_ledger(session: Session, caller: Caller) -> str:
+    proof = settlement.prove(session, since=caller.at - PROVED)
+    if proof.broken:
+        raise LedgerBroken(f"settlements {', '.join(map(str, proof.broken))} do not foot")
+    return f"{proof.settlements} settlements foot"
+
+
 WORK: dict[str, Periodic] = {
     "make-slots": Periodic(timedelta(hours=1), make_slots),
     "expire-referrals": Periodic(timedelta(minutes=5), expire_referrals),
     "finish-messages": Periodic(timedelta(seconds=30), inbound.sweep),
+    "prove-ledger": Periodic(timedelta(hours=1), prove_ledger),
     "seal-audit": Periodic(timedelta(minutes=1), seal_audit),
 }
 

@@ -6,6 +6,7 @@ charges.py ....... from a charge to a bill: lines, standing, referral episode
 settling.py ...... quote, settle, settle_many
 undoing.py ....... undo, reverse
 keys.py rows.py telling.py ... message keys; rows, postings and what they move; what a patient is told
+proving.py ....... the books prove themselves
 reading.py ....... by_key, settlements_of, the bill with every fen explained
 """
 
@@ -26,6 +27,7 @@ from hub.settlement.fees import (
     upload,
 )
 from hub.settlement.keys import KeyReversed, KeyTaken
+from hub.settlement.proving import Proof, prove
 from hub.settlement.reading import (
     BillLine,
     KeyOutcome,
@@ -72,6 +74,7 @@ __all__ = [
     "NothingToSettle",
     "Order",
     "Posting",
+    "Proof",
     "Registration",
     "Settlement",
     "SettlementKey",
@@ -84,6 +87,7 @@ __all__ = [
     "cancel_fees",
     "explained",
     "fees",
+    "prove",
     "quote",
     "register",
     "require_no_charges",
