@@ -60,7 +60,7 @@ def render(kind: str, facts: Mapping[str, Any], organisation_id: str) -> tuple[t
         3: (facts.get("filler_number") or str(facts["report_id"]), facts["organisation_id"]),
         4: (facts["order"]["code"], facts["order"]["name"]),
         7: issued,
-        18: (str(facts["report_id"]), APPLICATION),
+        18: str(facts["report_id"]),
         22: issued,
         25: status,
         32: (author,),

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hl7apy.parser import parse_message
 
 from adapters.hl7v2 import er7, mllp, outbound, structures
 from adapters.hl7v2.connection import Connection, NoAnswer
@@ -140,6 +141,11 @@ def test_what_is_rendered_is_the_wire_document_and_fits_its_structure(name: str)
     assert raw.decode() == document(name).decode()
     message = er7.read(raw)
     assert structures.validate(message, message.header.text(9, 3)) == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_what_is_rendered_conforms_in_the_eyes_of_hl7apy(name: str) -> None:
+    parse_message(rendered(*DOCUMENTS[name]).decode(), find_groups=True).validate()
 
 
 def test_a_resend_has_the_same_bytes() -> None:
