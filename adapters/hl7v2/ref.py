@@ -107,8 +107,8 @@ def respond(session: Session, caller: Caller, message: Message) -> Done:
 
 
 def render(kind: str, facts: Mapping[str, Any], organisation_id: str) -> tuple[tuple[str, str, str], list[Line]]:
-    """REF for the institution to which the patient is sent, an unsolicited RRI^I12 for the one that sent."""
-    if organisation_id == facts["sender"]["organisation_id"]:
+    """REF for the institution to which the patient is sent; an unsolicited RRI^I12 for who sent, now or at first."""
+    if organisation_id != facts["receiver"]["organisation_id"]:
         return ("RRI", "I12", "RRI_I12"), lines(facts, organisation_id)
     event = TO_RECEIVER.get(kind, "I13")
     return ("REF", event, "REF_I12"), lines(facts, organisation_id)

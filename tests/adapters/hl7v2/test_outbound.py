@@ -15,7 +15,7 @@ from adapters.hl7v2.connection import Connection, NoAnswer
 from hub.directory import Endpoint
 from hub.exchange import Due
 from tests.adapters.hl7v2.conftest import document
-from tests.region import CARDIOLOGY, COMMUNITY, COMMUNITY_DOCTOR, COMMUNITY_GENERAL, EXPERT, NOW, TERTIARY
+from tests.region import CARDIOLOGY, COMMUNITY, COMMUNITY_DOCTOR, COMMUNITY_GENERAL, COUNTY, EXPERT, NOW, TERTIARY
 
 PERSON = {
     "person_id": 3,
@@ -146,6 +146,10 @@ def test_what_is_rendered_is_the_wire_document_and_fits_its_structure(name: str)
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_what_is_rendered_conforms_in_the_eyes_of_hl7apy(name: str) -> None:
     parse_message(rendered(*DOCUMENTS[name]).decode(), find_groups=True).validate()
+
+
+def test_who_began_the_episode_is_told_by_rri_too() -> None:
+    assert er7.read(rendered("referral.completed", CLOSED, COUNTY)).header.field(9) == "RRI^I12^RRI_I12"
 
 
 def test_a_resend_has_the_same_bytes() -> None:
