@@ -91,6 +91,11 @@ class Segment:
         fields = self.fields
         return fields[number] if number < len(fields) else ""
 
+    def width(self, number: int) -> int:
+        """At most so many components stand in any repetition of a field."""
+        mark = self._delimiters.component
+        return self.field(number).count(mark) + 1 if mark else 1
+
     def is_null(self, number: int) -> bool:
         """True for the explicit null, which asks to delete what is stored; an empty field asks for nothing."""
         return self.field(number) == NULL

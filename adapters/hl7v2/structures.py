@@ -90,10 +90,25 @@ class _Leaf(NamedTuple):
     kind: str
 
 
+class _Check(NamedTuple):
+    """What is looked at in one field: leaves of a checkable type, in order of component, and a table for the first."""
+
+    number: int
+    leaves: tuple[_Leaf, ...]
+    table: frozenset[str]
+    first: int
+    """The first component that is looked at."""
+
+    def is_plain(self, raw: str) -> bool:
+        """Whether a field is surely right: one value without delimiters, as nearly all are."""
+        if self.table:
+            return raw in self.table
+        return self.first == 1 and len(self.leaves) == 1 and raw.isalnum() and bool(_KINDS[self.leaves[0].kind][0](raw))
+
+
 class _Rule(NamedTuple):
     required: tuple[int, ...]
-    leaves: dict[int, tuple[_Leaf, ...]]
-    tables: dict[int, frozenset[str]]
+    checks: tuple[_Check, ...]
 
 
 class _Structure(NamedTuple):
@@ -176,20 +191,24 @@ def _fields(segments: Sequence[Segment], structure: _Structure) -> Iterator[Find
         rule = structure.rules.get(name)
         if rule is None:
             continue
+        fields, length = segment.fields, len(segment.fields)
         for number in rule.required:
-            if not segment.field(number):
+            if number >= length or not fields[number]:
                 location = Location(name, counts[name], number)
                 yield Finding(location, Missing(element=location.element))
-        for number, raw in enumerate(segment.fields):
-            if raw and (number in rule.leaves or number in rule.tables):
-                yield from _values(segment, Location(name, counts[name], number), rule)
+        for check in rule.checks:
+            raw = fields[check.number] if check.number < length else ""
+            if not raw or check.is_plain(raw):
+                continue
+            # Most others have nothing in their checkable components: counting separators is enough to know.
+            if check.first == 1 or segment.width(check.number) >= check.first:
+                yield from _values(segment, Location(name, counts[name], check.number), check)
 
 
-def _values(segment: Segment, where: Location, rule: _Rule) -> Iterator[Finding]:
-    leaves, allowed = rule.leaves.get(where.field, ()), rule.tables.get(where.field)
+def _values(segment: Segment, where: Location, check: _Check) -> Iterator[Finding]:
     for index, repetition in enumerate(segment.repetitions(where.field), start=1):
         width = len(repetition.components)
-        for leaf in leaves:
+        for leaf in check.leaves:
             if leaf.component > width:
                 break
             value = repetition.text(leaf.component, leaf.subcomponent)
@@ -197,19 +216,25 @@ def _values(segment: Segment, where: Location, rule: _Rule) -> Iterator[Finding]
                 location = where._replace(repetition=index, component=leaf.component, subcomponent=leaf.subcomponent)
                 fault = Invalid(element=location.element, found=value[:60], allowed=_KINDS[leaf.kind][1])
                 yield Finding(location, fault)
-        if allowed and (value := repetition.text()) and value not in allowed:
+        if check.table and (value := repetition.text()) and value not in check.table:
             location = where._replace(repetition=index)
-            words = ", ".join(sorted(allowed))
+            words = ", ".join(sorted(check.table))
             fault = Invalid(element=location.element, found=value[:60], allowed=words, problem=Problem.CODE)
             yield Finding(location, fault)
+
+
+@lru_cache(maxsize=4096)
+def _is_time(text: str) -> bool:
+    """One message names the same few instants again and again."""
+    return times.read(text) is not None
 
 
 _KINDS: dict[str, tuple[Callable[[str], object], str]] = {
     "NM": (re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)").fullmatch, "NM: a number"),
     "SI": (re.compile("[0-9]+").fullmatch, "SI: a whole number"),
-    "DT": (times.read, "DT: YYYY[MM[DD]]"),
-    "DTM": (times.read, "TS: YYYY[MM[DD[HH[MM[SS]]]]][+ZZZZ]"),
-    "TS": (times.read, "TS: YYYY[MM[DD[HH[MM[SS]]]]][+ZZZZ]"),
+    "DT": (_is_time, "DT: YYYY[MM[DD]]"),
+    "DTM": (_is_time, "TS: YYYY[MM[DD[HH[MM[SS]]]]][+ZZZZ]"),
+    "TS": (_is_time, "TS: YYYY[MM[DD[HH[MM[SS]]]]][+ZZZZ]"),
     "TM": (re.compile(r"([01]\d|2[0-4])([0-5]\d([0-5]\d(\.\d{1,4})?)?)?([+-]\d{4})?").fullmatch, "TM: HH[MM[SS]]"),
 }
 
@@ -253,16 +278,17 @@ def _segment_names(node: _Node) -> Iterator[str]:
 
 
 def _rule(library: Any, segment: str) -> _Rule:
-    required, leaves, tables = [], {}, {}
+    required, checks = [], []
     for field, reference, (least, _), _form in library.SEGMENTS[segment][1] if segment in library.SEGMENTS else ():
         number = int(field.split("_")[1])
         if least and (segment, number) not in _NOT_NEEDED:
             required.append(number)
-        if segment in _READ_HERE and (found := tuple(_leaves(reference))):
-            leaves[number] = found
-        if table := _TABLES.get((segment, number)):
-            tables[number] = frozenset(_library(FALLBACK).TABLES[table][1])
-    return _Rule(tuple(required), leaves, tables)
+        table = _TABLES.get((segment, number))
+        allowed = frozenset(_library(FALLBACK).TABLES[table][1]) if table else frozenset()
+        leaves = tuple(_leaves(reference)) if segment in _READ_HERE else ()
+        if leaves or allowed:
+            checks.append(_Check(number, leaves, allowed, 1 if allowed else leaves[0].component))
+    return _Rule(tuple(required), tuple(checks))
 
 
 def _leaves(reference: Sequence[Any], component: int = 0, subcomponent: int = 0) -> Iterator[_Leaf]:

@@ -3,13 +3,17 @@
 from datetime import timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from adapters.hl7v2 import acknowledgements, er7
 from adapters.hl7v2.acknowledgements import BY_KIND, BY_PROBLEM, TABLE_0357, of_fault
+from adapters.hl7v2.inbound import judge
+from adapters.hl7v2.messages import MESSAGES
 from adapters.hl7v2.structures import Location
 from hub.faults import Conflict, Fault, Forbidden, Invalid, Kind, Missing, Problem, Refused, Unavailable, Unknown
 from hub.people import IdentifierTaken
-from tests.adapters.hl7v2.conftest import document
+from tests.adapters.hl7v2.conftest import WIRE, document
 from tests.region import NOW
 
 A28 = er7.read(document("adt-a28_new-citizen.request.hl7"))
@@ -92,3 +96,22 @@ def test_an_acknowledgement_is_sent_when_table_0155_says_so(asked: str, for_aa: 
 def test_the_time_of_an_answer_is_beijing_time() -> None:
     answer = acknowledgements.acknowledge(A28, acknowledgements.ACCEPTED, control_id="1", at=NOW + timedelta(hours=20))
     assert er7.read(answer).header.text(7) == "20261123050000+0800"
+
+
+DOCUMENTS = [document(path.name) for path in sorted(WIRE.glob("*.request.hl7"))]
+
+
+@settings(max_examples=300)
+@given(raw=st.sampled_from(DOCUMENTS), start=st.integers(0, 900), length=st.integers(0, 60), put=st.binary(max_size=12))
+def test_whatever_is_done_to_a_message_it_gets_an_answer_that_can_be_read(
+    raw: bytes, start: int, length: int, put: bytes
+) -> None:
+    spoilt = raw[:start] + put + raw[start + length :]
+    try:
+        message = er7.read(spoilt)
+    except er7.Unreadable:
+        return
+    verdict = judge(message, MESSAGES.get((message.code, message.event))) or acknowledgements.ACCEPTED
+    answer = er7.read(acknowledgements.acknowledge(message, verdict, control_id="1", at=NOW))
+    assert answer["MSA"].text(1) in ("AA", "AE", "AR")
+    assert message.codec != "utf-8" or answer["MSA"].text(2) == message.control_id
