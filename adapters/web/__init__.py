@@ -17,8 +17,9 @@ files; what they share:
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
+from adapters import outside
 from adapters.web import refusals, shared
 
 MACHINES = ("/api", "/fhir", "/nhsa", "/health", "/metrics", "/openapi", "/docs")
@@ -31,9 +32,8 @@ def prepare(app: FastAPI) -> None:
 
     async def not_there(request: Request, refusal: Exception) -> Response:
         assert isinstance(refusal, HTTPException)
-        if request.url.path.startswith(MACHINES) or "text/html" not in request.headers.get("accept", "text/html"):
-            problem = {"type": "about:blank", "title": refusal.detail, "status": refusal.status_code}
-            return JSONResponse(problem, refusal.status_code, refusal.headers, media_type="application/problem+json")
+        if request.url.path.startswith(MACHINES) or "json" in request.headers.get("accept", ""):
+            return outside.refusal(request.url.path, refusal.status_code, refusal.headers)
         answer = refusals.plain_page(request, refusal.status_code, "missing")
         answer.headers.update(refusal.headers or {})
         return answer

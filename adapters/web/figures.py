@@ -122,7 +122,7 @@ def moment(value: datetime, language: str, today: date) -> str:
 
 
 def near(value: datetime, language: str, today: date) -> str:
-    """`明天上午 9:30`, `今天 8:12` for the past; further away the date: as one would say it."""
+    """`明天上午 9:30`, `tomorrow, 9:30`; `今天 8:12` for the past; further away the date: as one would say it."""
     on = day_of(value)
     distance = (on - today).days
     if language == "zh":
@@ -131,7 +131,12 @@ def near(value: datetime, language: str, today: date) -> str:
             return moment(value, language, today)
         return f"{word}{_part_zh(value)} {clock(value)}" if distance >= 0 else f"{word} {clock(value)}"
     word = _NEAR_EN.get(distance)
-    return moment(value, language, today) if word is None else f"{word.capitalize()}, {clock(value)}"
+    return moment(value, language, today) if word is None else f"{word}, {clock(value)}"
+
+
+def opening(text: str) -> str:
+    """The same at the head of a line: `Tomorrow, 9:30`."""
+    return text[:1].upper() + text[1:]
 
 
 def brief(value: datetime, language: str, today: date) -> str:
@@ -227,6 +232,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "masked_telephone": telephone_masked,
     "day": _in_language(day, with_today=True),
     "moment": _in_language(moment, with_today=True),
+    "opening": opening,
     "brief": _in_language(brief, with_today=True),
     "near_clock": _in_language(near_clock, with_today=True),
     "near": _in_language(near, with_today=True),

@@ -1,7 +1,7 @@
 """A referral as a page shows it: both sides by name, how far it has come, the place and the letter it carries."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -103,11 +103,11 @@ def steps(row: Referral, events: Sequence[ReferralEvent], place: Offer | None) -
         done = number < reached or (word == "booked" and place is not None)
         at = place.start_at if word == "booked" and place else times.get(word)
         line.append(Step(word, at, done, False))
-    now = next((n for n, step in enumerate(line) if not step.done), len(line) - 1)
     if row.state in ("sent", "received", "info-requested"):
-        line[now] = Step("waiting", row.answer_due_at, False, True, due=True)
+        line[1] = Step("waiting", row.answer_due_at, False, True, due=True)
     else:
-        line[now] = Step(line[now].word, line[now].at, line[now].done, True)
+        now = max((n for n, step in enumerate(line) if step.done), default=0)
+        line[now] = replace(line[now], current=True)
     return tuple(line)
 
 

@@ -50,6 +50,7 @@ class Visitor:
     caller: Caller
     person_id: int
     frame: Frame
+    cookie: WebSession
 
     @property
     def at(self) -> datetime:
@@ -80,7 +81,7 @@ def citizen(session: Session, request: Request) -> Visitor:
     acted_for = row.acting_for or row.person_id
     if acted_for != row.person_id and not people.may_act_for(session, caller, acted_for):
         acted_for = row.acting_for = row.person_id
-    return Visitor(caller, acted_for, _citizen_frame(session, caller, row, acted_for))
+    return Visitor(caller, acted_for, _citizen_frame(session, caller, row, acted_for), row)
 
 
 def clerk(session: Session, request: Request, face: Face) -> Clerk:
@@ -159,7 +160,7 @@ def sign_out(session: Session, request: Request, kind: Kind) -> None:
 
 def _signed_in(session: Session, request: Request, kind: Kind, to: str) -> tuple[Caller, WebSession]:
     found = trust.session_caller(session, request.cookies.get(COOKIES[kind], ""), door_of(request))
-    if found is None:
+    if found is None or found[0].kind != kind:  # a cookie put into the other's place opens nothing
         raise SignInNeeded(to)
     caller, row = found
     known(request, caller)

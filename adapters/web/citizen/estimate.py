@@ -14,7 +14,7 @@ from adapters.web.look import look_of
 from adapters.web.pages import page
 from adapters.web.refusals import PageRoute, status_of, trouble_of
 from adapters.web.words import words
-from hub import coverage, trust
+from hub import coverage, directory, trust
 from hub.faults import Fault, Invalid
 from hub.units import Money
 
@@ -35,7 +35,12 @@ def estimate(request: Request) -> Response:
             return view
         try:
             view["estimate"] = coverage.estimate(
-                session, visitor.caller, person_id=visitor.person_id, care=care, total=total
+                session,
+                visitor.caller,
+                person_id=visitor.person_id,
+                care=care,
+                total=total,
+                levels=levels_of(session, care),
             )
         except Fault as fault:
             view["fault"] = fault
@@ -55,6 +60,12 @@ def estimate(request: Request) -> Response:
         error=error,
         **view,
     )
+
+
+def levels_of(session: Session, care: str) -> list[int]:
+    """The levels there are in the region; village clinics have no beds."""
+    tiers = ("tertiary", "county", "community") + (("village",) if care == "outpatient" else ())
+    return sorted({row.level for row in directory.organisations(session, tiers=tiers)})
 
 
 def _total(request: Request, query: Form) -> tuple[Money, str]:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from adapters import door
 from adapters.web import letters, sessions
-from adapters.web.citizen.estimate import USUAL_TOTAL
+from adapters.web.citizen.estimate import USUAL_TOTAL, levels_of
 from adapters.web.forms import form_of, query_of
 from adapters.web.pages import page, see_other
 from adapters.web.refusals import PageRoute
@@ -61,10 +61,11 @@ def referral(request: Request, referral_id: int) -> Response:
 @router.post("/referrals/{referral_id}/decline")
 def decline(request: Request, referral_id: int) -> Response:
     """The patient does not want to go; the place and the filing are given back."""
-    reason = form_of(request).needed("reason", limit=200)
+    form = form_of(request)
 
     def work(session: Session) -> None:
         visitor = sessions.citizen(session, request)
+        reason = form.needed("reason", limit=200)
         journeys.decline(session, visitor.caller, referral_id=referral_id, reason=reason)
         trust.audit(session, visitor.caller, verb="journeys.decline", subject=f"referral/{referral_id}")
 
@@ -75,6 +76,12 @@ def decline(request: Request, referral_id: int) -> Response:
 def _estimate(session: Session, visitor: sessions.Visitor) -> coverage.Estimate | None:
     """What a usual stay would cost at each level; None for who is not insured."""
     try:
-        return coverage.estimate(session, visitor.caller, person_id=visitor.person_id, total=USUAL_TOTAL)
+        return coverage.estimate(
+            session,
+            visitor.caller,
+            person_id=visitor.person_id,
+            total=USUAL_TOTAL,
+            levels=levels_of(session, "inpatient"),
+        )
     except Fault:
         return None

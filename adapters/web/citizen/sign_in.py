@@ -89,9 +89,7 @@ def act_for(request: Request, person_id: int) -> Response:
         visitor = sessions.citizen(session, request)
         if not people.may_act_for(session, visitor.caller, person_id):
             raise PersonUnknown(system="person", shown=person_id)
-        row = sessions.session_row(session, request, "citizen")
-        assert row is not None
-        row.acting_for = None if person_id == visitor.caller.person_id else person_id
+        visitor.cookie.acting_for = None if person_id == visitor.caller.person_id else person_id
         trust.audit(session, visitor.caller, verb="act-for", person_id=person_id)
 
     door.transact(work)

@@ -33,7 +33,6 @@ class Event:
     title: str
     note: str
     href: str = ""
-    figure: str = ""
 
 
 @router.get("/visits")
@@ -66,5 +65,5 @@ def _events(session: Session, visitor: sessions.Visitor, language: str) -> Itera
         yield Event(day_of(row.sent_at or row.written_at), "referral", title, state, f"/referrals/{row.id}")
     for bill in settlement.settlements_of(session, caller, person_id=person_id):
         paid = t("visits.paid", amount=money(bill.account + bill.cash))
-        where = hospital(bill.organisation_id)
-        yield Event(day_of(bill.settled_at), "bill", t(f"bill.{bill.care}"), where, f"/bills/{bill.id}", paid)
+        where = hospital(bill.organisation_id) + t("common.comma") + paid
+        yield Event(day_of(bill.settled_at), "bill", t(f"bill.{bill.care}"), where, f"/bills/{bill.id}")
