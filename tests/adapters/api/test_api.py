@@ -1,7 +1,6 @@
 """The JSON API over HTTP: booking from search to cancellation, and every way it says no."""
 
-import json
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, func, select
@@ -10,11 +9,9 @@ from sqlalchemy.orm import Session
 from adapters import api
 from hub import booking
 from hub.booking import Appointment
-from hub.exchange import Due
-from hub.trust import SCOPES, Audit, Caller
-from hub.units import CHINA, Money
-from tests.adapters.api.wire import Peer, app_with, token_for
-from tests.region import CARDIOLOGY, COUNTY, EXPERT, TERTIARY, a_person, numbered, system
+from hub.trust import Audit
+from tests.adapters.api.wire import Peer, app_with, person_in, slots_in, token_for
+from tests.region import CARDIOLOGY, EXPERT, TERTIARY, numbered, system
 
 ROUTES = app_with(api.router)
 
@@ -26,31 +23,12 @@ def his(engine: Engine) -> Peer:
 
 @pytest.fixture
 def person_id(engine: Engine) -> int:
-    with Session(engine) as session, session.begin():
-        return a_person(session).id
+    return person_in(engine)
 
 
 @pytest.fixture
 def slot_ids(engine: Engine) -> list[int]:
-    """Two slots of one place each, tomorrow."""
-    tomorrow = datetime.now(CHINA).date() + timedelta(days=1)
-    job = Caller(kind="job", id="jobs", at=datetime.now(CHINA))
-    with Session(engine) as session, session.begin():
-        booking.add_schedule(
-            session,
-            system(TERTIARY),
-            service_id=f"{TERTIARY}-0301-01",
-            practitioner_id=EXPERT,
-            weekdays="1234567",
-            begins=time(9),
-            ends=time(10),
-            slot_minutes=30,
-            capacity=1,
-            fee=Money.yuan("28.00"),
-            since=date(2026, 1, 1),
-        )
-        booking.make_slots(session, job, day_from=tomorrow, days=1)
-        return list(session.scalars(select(booking.Slot.id).order_by(booking.Slot.start_at)))
+    return slots_in(engine)
 
 
 def rows(engine: Engine, table: type) -> int | None:
@@ -101,8 +79,7 @@ def test_every_call_leaves_one_audit_row_also_a_refused_one(
 def test_a_full_slot_is_a_problem_in_two_languages_with_its_trace(
     engine: Engine, his: Peer, person_id: int, slot_ids: list[int]
 ) -> None:
-    with Session(engine) as session, session.begin():
-        other = a_person(session, 2).id
+    other = person_in(engine, 2)
     his("POST", "/api/v1/appointments", json={"slot_id": slot_ids[0], "person_id": other})
     answer = his(
         "POST",
@@ -122,58 +99,6 @@ def test_a_full_slot_is_a_problem_in_two_languages_with_its_trace(
     assert "已约满" in problem["detail"]
     assert "is full" in problem["detail_en"]
     assert rows(engine, Appointment) == 1
-
-
-BAD_BODIES = {
-    "not JSON": (b'{"slot_id": 1,', "body-unreadable", "body"),
-    "a stray byte": (b'{"slot_id": 1 "person_id": 2}', "body-unreadable", "byte 14"),
-    "not UTF-8": (b'{"slot_id": 1, "person_id": 2, "reason": "\xff"}', "body-unreadable", None),
-    "empty": (b"", "body-unreadable", "body"),
-    "not an object": (b"[]", "invalid", "body"),
-    "a missing member": (b'{"slot_id": 1}', "missing", "person_id"),
-    "a text for a number": (b'{"slot_id": "1", "person_id": 2}', "invalid", "slot_id"),
-    "a fraction for an id": (b'{"slot_id": 1.5, "person_id": 2}', "invalid", "slot_id"),
-    "an unknown member": (b'{"slot_id": 1, "person_id": 2, "slto": 3}', "invalid", "slto"),
-    "an unknown channel": (b'{"slot_id": 1, "person_id": 2, "channel": "fax"}', "invalid", "channel"),
-    "a character no text may hold": (
-        b'{"slot_id": 1, "person_id": 2, "reason": "a\\u0000"}',
-        "body-unreadable",
-        "byte 43",
-    ),
-    "half a character": (b'{"slot_id": 1, "person_id": 2, "reason": "\\ud800"}', "body-unreadable", None),
-    "a number too large": (b'{"slot_id": 99999999999999999999999, "person_id": 2}', "invalid", "slot_id"),
-}
-
-
-@pytest.mark.parametrize("case", BAD_BODIES)
-def test_a_bad_body_is_answered_with_its_place_and_writes_nothing(
-    engine: Engine, his: Peer, slot_ids: list[int], case: str
-) -> None:
-    body, code, element = BAD_BODIES[case]
-    answer = his("POST", "/api/v1/appointments", content=body, headers={"Content-Type": "application/json"})
-    problem = answer.json()
-    assert (answer.status_code, problem["code"]) == (400, code)
-    assert element is None or problem["element"] == element
-    assert "{" not in problem["detail"]
-    assert (rows(engine, Appointment), rows(engine, Due)) == (0, 0)
-
-
-def test_the_doors_own_refusals(engine: Engine, his: Peer, person_id: int, slot_ids: list[int]) -> None:
-    body = {"slot_id": slot_ids[0], "person_id": person_id}
-    stranger = Peer(ROUTES, "och_nobody")
-    assert stranger("GET", "/api/v1/me").status_code == 401
-    assert his("GET", "/api/v1/me", headers={"Authorization": ""}).json()["code"] == "token-missing"
-    assert his("GET", "/api/v1/slots?departmnt_id=x").json()["element"] == "departmnt_id"
-    assert his("GET", "/api/v1/slots?from=tomorrow").json()["element"] == "from"
-    wrong_type = his("POST", "/api/v1/appointments", content=json.dumps(body), headers={"Content-Type": "text/plain"})
-    assert (wrong_type.status_code, wrong_type.json()["element"]) == (415, "Content-Type")
-    assert his("GET", "/api/v1/appointments/999999").status_code == 404
-    assert his("POST", "/api/v1/appointments", json={"slot_id": 999999, "person_id": person_id}).status_code == 422
-    assert his("POST", "/api/v1/appointments", json={"slot_id": slot_ids[0], "person_id": 999999}).status_code == 422
-    assert his("GET", "/api/v1/appointments").json()["code"] == "missing"
-    reader = Peer(ROUTES, token_for(engine, COUNTY, SCOPES - {"booking.write"}))
-    refused = reader("POST", "/api/v1/appointments", json=body)
-    assert (refused.status_code, refused.json()["code"]) == (403, "not-allowed")
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_read(engine: Engine) -> None:

@@ -1,18 +1,14 @@
 """Referrals and results over the JSON API, between two hospitals."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import time
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Engine
 
 from adapters import api
-from hub import booking
-from hub.trust import Caller
-from hub.units import CHINA, Money
-from tests.adapters.api.wire import Peer, app_with, token_for
-from tests.region import CARDIOLOGY, COMMUNITY, COMMUNITY_DOCTOR, COUNTY, EXPERT, TERTIARY, a_person, system
+from tests.adapters.api.wire import Peer, app_with, person_in, slots_in, token_for
+from tests.region import CARDIOLOGY, COMMUNITY, COMMUNITY_DOCTOR, COUNTY, EXPERT, TERTIARY
 
 ROUTES = app_with(api.router)
 REFERRALS = "/api/v1/referrals"
@@ -30,31 +26,14 @@ def receiver(engine: Engine) -> Peer:
 
 @pytest.fixture
 def person_id(engine: Engine) -> int:
-    with Session(engine) as session, session.begin():
-        return a_person(session).id
+    return person_in(engine)
 
 
 @pytest.fixture
 def slot_id(engine: Engine) -> int:
     """One place kept for referrals, tomorrow."""
-    tomorrow = datetime.now(CHINA).date() + timedelta(days=1)
-    with Session(engine) as session, session.begin():
-        booking.add_schedule(
-            session,
-            system(TERTIARY),
-            service_id=f"{TERTIARY}-0301-01",
-            practitioner_id=EXPERT,
-            weekdays="1234567",
-            begins=time(9),
-            ends=time(9, 30),
-            slot_minutes=30,
-            capacity=1,
-            pool="referral",
-            fee=Money(0),
-            since=date(2026, 1, 1),
-        )
-        booking.make_slots(session, Caller(kind="job", id="jobs", at=datetime.now(CHINA)), day_from=tomorrow, days=1)
-        return session.scalars(select(booking.Slot.id)).one()
+    (only,) = slots_in(engine, pool="referral", ends=time(9, 30))
+    return only
 
 
 def wish(person_id: int, **changes: Any) -> dict[str, Any]:
@@ -111,8 +90,7 @@ def test_a_rejected_referral_gives_its_place_back(sender: Peer, receiver: Peer, 
 def test_a_place_that_is_gone_refuses_the_whole_referral(
     engine: Engine, sender: Peer, person_id: int, slot_id: int
 ) -> None:
-    with Session(engine) as session, session.begin():
-        other = a_person(session, 2).id
+    other = person_in(engine, 2)
     sender("POST", REFERRALS, json=wish(other, slot_id=slot_id, placer_number="ZZ-0"))
     refused = sender("POST", REFERRALS, json=wish(person_id, slot_id=slot_id))
     assert (refused.status_code, refused.json()["code"]) == (409, "slot-taken")

@@ -1,6 +1,5 @@
 """FHIR: people, slots and appointments over HTTP, and every way the door says no."""
 
-from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -9,14 +8,11 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from adapters import fhir
-from hub import booking
 from hub.booking import Appointment
-from hub.exchange import Due
 from hub.people import Person
-from hub.trust import SCOPES, Audit, Caller
-from hub.units import CHINA, Money
-from tests.adapters.api.wire import Peer, app_with, token_for
-from tests.region import CARDIOLOGY, COUNTY, EXPERT, TERTIARY, a_person, numbered, system
+from hub.trust import Audit
+from tests.adapters.api.wire import Peer, app_with, person_in, slots_in, token_for
+from tests.region import CARDIOLOGY, COUNTY, EXPERT, TERTIARY, numbered
 
 ROUTES = app_with(fhir.router)
 FHIR_JSON = {"Content-Type": "application/fhir+json"}
@@ -41,31 +37,12 @@ def his(engine: Engine) -> Peer:
 
 @pytest.fixture
 def person_id(engine: Engine) -> int:
-    with Session(engine) as session, session.begin():
-        return a_person(session).id
+    return person_in(engine)
 
 
 @pytest.fixture
 def slot_ids(engine: Engine) -> list[int]:
-    """Two slots of one place each, tomorrow."""
-    tomorrow = datetime.now(CHINA).date() + timedelta(days=1)
-    job = Caller(kind="job", id="jobs", at=datetime.now(CHINA))
-    with Session(engine) as session, session.begin():
-        booking.add_schedule(
-            session,
-            system(TERTIARY),
-            service_id=f"{TERTIARY}-0301-01",
-            practitioner_id=EXPERT,
-            weekdays="1234567",
-            begins=time(9),
-            ends=time(10),
-            slot_minutes=30,
-            capacity=1,
-            fee=Money.yuan("28.00"),
-            since=date(2026, 1, 1),
-        )
-        booking.make_slots(session, job, day_from=tomorrow, days=1)
-        return list(session.scalars(select(booking.Slot.id).order_by(booking.Slot.start_at)))
+    return slots_in(engine)
 
 
 def wish(slot_id: int, person_id: int, **changes: Any) -> dict[str, Any]:
@@ -209,8 +186,7 @@ def test_prefer_minimal_sends_no_body(his: Peer, person_id: int, slot_ids: list[
 def test_a_refused_booking_says_why_in_fhir_and_writes_nothing(
     engine: Engine, his: Peer, person_id: int, slot_ids: list[int]
 ) -> None:
-    with Session(engine) as session, session.begin():
-        other = a_person(session, 2).id
+    other = person_in(engine, 2)
     his("POST", "/fhir/Appointment", json=wish(slot_ids[0], other))
     refused = his("POST", "/fhir/Appointment", json=wish(slot_ids[0], person_id))
     assert issue(refused) == (409, "conflict", "slot-taken", None)
@@ -224,101 +200,6 @@ def test_a_refused_booking_says_why_in_fhir_and_writes_nothing(
         assert session.scalar(select(func.count()).select_from(Appointment)) == 1
         outcomes = session.scalars(select(Audit.outcome).order_by(Audit.id)).all()
     assert outcomes == ["ok", "slot-taken", "slot-unknown", "person-unknown"]
-
-
-BAD = {
-    "a status that does not exist": ({"status": "martian"}, "code-invalid", "Appointment.status"),
-    "a status that is not for new ones": ({"status": "arrived"}, "code-invalid", "Appointment.status"),
-    "no participant": ({"participant": []}, "value", "Appointment.participant"),
-    "no patient": (
-        {"participant": [{"actor": {"reference": "Practitioner/D420500000011"}, "status": "accepted"}]},
-        "required",
-        "Appointment.participant",
-    ),
-    "a participant without status": (
-        {"participant": [{"actor": {"reference": "Patient/1"}}]},
-        "required",
-        "Appointment.participant[0].status",
-    ),
-    "a slot that is a patient": ({"slot": [{"reference": "Patient/1"}]}, "value", "Appointment.slot[0].reference"),
-    "a slot elsewhere": (
-        {"slot": [{"reference": "https://elsewhere.example/Slot/1"}]},
-        "value",
-        "Appointment.slot[0].reference",
-    ),
-    "two slots": ({"slot": [{"reference": "Slot/1"}, {"reference": "Slot/2"}]}, "required", "Appointment.slot"),
-    "an unknown element": ({"doctor": "陈"}, "structure", "Appointment"),
-    "a day that does not exist": ({"start": "2026-02-30T09:00:00Z"}, "invariant", "Appointment.start"),
-    "an instant without a zone": ({"start": "2026-02-20T09:00:00"}, "value", "Appointment.start"),
-    "a script in the narrative": (
-        {"text": {"status": "generated", "div": "<div xmlns='http://www.w3.org/1999/xhtml'><script>1</script></div>"}},
-        "value",
-        "Appointment.text.div",
-    ),
-    "a modifier we do not know": (
-        {"modifierExtension": [{"url": "http://x", "valueBoolean": True}]},
-        "not-supported",
-        "Appointment.modifierExtension",
-    ),
-    "an id that is too long": ({"id": "x" * 70}, "value", "Appointment.id"),
-    "a text for a number": ({"priority": "1"}, "structure", "Appointment.priority"),
-    "another type": ({"resourceType": "Patient"}, "structure", "resourceType"),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_a_resource_that_does_not_conform_is_refused_with_its_element(
-    engine: Engine, his: Peer, person_id: int, slot_ids: list[int], case: str
-) -> None:
-    changes, code, expression = BAD[case]
-    answer = his("POST", "/fhir/Appointment", json=wish(slot_ids[0], person_id) | changes)
-    found = issue(answer)
-    assert (found[0], found[1], found[3]) == (400, code, expression)
-    conforms(answer.json())
-    with Session(engine) as session:
-        assert session.scalar(select(func.count()).select_from(Appointment)) == 0
-        assert session.scalar(select(func.count()).select_from(Due)) == 0
-
-
-def test_all_that_is_wrong_is_told_at_once(his: Peer) -> None:
-    answer = his("POST", "/fhir/Appointment", json={"resourceType": "Appointment", "foo": 1})
-    told = [(i["code"], i["expression"][0]) for i in answer.json()["issue"]]
-    assert told == [
-        ("structure", "Appointment"),
-        ("required", "Appointment.participant"),
-        ("required", "Appointment.status"),
-    ]
-
-
-def test_the_doors_own_refusals(engine: Engine, his: Peer, slot_ids: list[int]) -> None:
-    assert issue(Peer(ROUTES, "och_x")("GET", "/fhir/Slot"))[:2] == (401, "login")
-    assert issue(his("GET", "/fhir/Slot", headers={"Authorization": ""}))[:2] == (401, "login")
-    typo = his("GET", "/fhir/Slot?stauts=free")
-    assert issue(typo) == (400, "code-invalid", "parameter-unknown", "stauts")
-    assert "schedule.actor, start, status" in typo.json()["issue"][0]["diagnostics"]
-    assert issue(his("GET", "/fhir/Slot?status=vacant"))[3] == "status"
-    assert issue(his("GET", "/fhir/Slot?start=tomorrow"))[3] == "start"
-    assert issue(his("GET", "/fhir/Slot?_include=Slot:everything"))[3] == "_include"
-    assert issue(his("GET", "/fhir/Appointment"))[:2] == (400, "required")
-    assert issue(his("GET", "/fhir/Medication/1"))[:3] == (404, "not-supported", "not-offered")
-    assert issue(his("GET", "/fhir/Slot/1/_history"))[:2] == (405, "not-supported")
-    assert issue(his("DELETE", "/fhir/Slot/1"))[:2] == (405, "not-supported")
-    assert issue(his("GET", "/fhir/Appointment/999999"))[:3] == (404, "not-found", "resource-unknown")
-    assert issue(his("GET", "/fhir/Appointment/abc"))[0] == 404
-    assert issue(his("GET", "/fhir/Slot", headers={"Accept": "application/fhir+xml"}))[:2] == (406, "not-supported")
-    assert issue(his("GET", "/fhir/Slot?_format=xml"))[0] == 406
-    assert issue(his("POST", "/fhir/Patient", content="{}", headers={"Content-Type": "application/xml"}))[0] == 415
-    assert issue(his("POST", "/fhir/Patient", content=b'{"resourceType": '))[:2] == (400, "structure")
-    assert issue(his("POST", "/fhir/Patient", content=b"[]"))[0] == 400
-    wrong_check = PATIENT | {"identifier": [{"system": "urn:oid:2.16.156.10011.1.3", "value": NUMBER[:-1] + "5"}]}
-    assert issue(his("POST", "/fhir/Patient", json=wrong_check))[3] == "Patient.identifier[0].value"
-    unknown_system = PATIENT | {"identifier": [{"system": "urn:passport", "value": "1"}]}
-    assert issue(his("POST", "/fhir/Patient", json=unknown_system))[1:4:2] == (
-        "code-invalid",
-        "Patient.identifier[0].system",
-    )
-    reader = Peer(ROUTES, token_for(engine, COUNTY, SCOPES - {"people.write"}), FHIR_JSON)
-    assert issue(reader("POST", "/fhir/Patient", json=PATIENT))[:3] == (403, "forbidden", "not-allowed")
 
 
 def test_a_stranger_cannot_read_a_patient_or_an_appointment(

@@ -1,6 +1,6 @@
 """FHIR: a referral with its place in one transaction, its Task, and the results that come back."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time
 from typing import Any
 
 import pytest
@@ -14,11 +14,10 @@ from hub.exchange import Due
 from hub.people import Person
 from hub.records import Author, ObservationFacts, Order
 from hub.referrals import Referral
-from hub.trust import Caller
-from hub.units import CHINA, Money
-from tests.adapters.api.wire import Peer, app_with, token_for
+from hub.units import CHINA
+from tests.adapters.api.wire import Peer, app_with, person_in, slots_in, token_for
 from tests.adapters.fhir.test_fhir_booking import FHIR_JSON, PATIENT, conforms, issue
-from tests.region import CARDIOLOGY, COMMUNITY, COMMUNITY_DOCTOR, COUNTY, EXPERT, TERTIARY, a_person, system
+from tests.region import CARDIOLOGY, COMMUNITY, COMMUNITY_DOCTOR, COUNTY, EXPERT, TERTIARY, system
 
 ROUTES = app_with(fhir.router)
 PERSON, REQUEST, PLACE, WORK = (f"urn:uuid:00000000-0000-4000-8000-00000000000{n}" for n in range(1, 5))
@@ -37,24 +36,8 @@ def receiver(engine: Engine) -> Peer:
 @pytest.fixture
 def slot_id(engine: Engine) -> int:
     """One place kept for referrals, tomorrow."""
-    tomorrow = datetime.now(CHINA).date() + timedelta(days=1)
-    with Session(engine) as session, session.begin():
-        booking.add_schedule(
-            session,
-            system(TERTIARY),
-            service_id=f"{TERTIARY}-0301-01",
-            practitioner_id=EXPERT,
-            weekdays="1234567",
-            begins=time(9),
-            ends=time(9, 30),
-            slot_minutes=30,
-            capacity=1,
-            pool="referral",
-            fee=Money(0),
-            since=date(2026, 1, 1),
-        )
-        booking.make_slots(session, Caller(kind="job", id="jobs", at=datetime.now(CHINA)), day_from=tomorrow, days=1)
-        return session.scalars(select(booking.Slot.id)).one()
+    (only,) = slots_in(engine, pool="referral", ends=time(9, 30))
+    return only
 
 
 def service_request(subject: str, **changes: Any) -> dict[str, Any]:
@@ -143,50 +126,8 @@ def test_when_the_place_is_gone_nothing_of_the_bundle_stays(engine: Engine, send
     assert counts(engine) == [0, 0, 0, 0]
 
 
-BAD_BUNDLES: dict[str, tuple[Any, tuple[int, str, str | None]]] = {
-    "no request": (
-        lambda b: b["entry"][0].pop("request"),
-        (400, "required", "Bundle.entry[0].request"),
-    ),
-    "a wrong status inside": (
-        lambda b: b["entry"][2]["resource"].update(status="martian"),
-        (400, "code-invalid", "Bundle.entry[2].resource.status"),
-    ),
-    "a wrong check digit inside": (
-        lambda b: b["entry"][3]["resource"].update(identifier=[{"system": "urn:oid:2.16.156.10011.1.3", "value": "1"}]),
-        (400, "value", "Bundle.entry[3].resource.identifier[0].value"),
-    ),
-    "a place for somebody else": (
-        lambda b: b["entry"][1]["resource"]["participant"][0]["actor"].update(reference="Patient/999"),
-        (400, "value", "Bundle.entry[1].resource.participant"),
-    ),
-    "a receiver that is not there": (
-        lambda b: b["entry"][2]["resource"].update(performer=[{"reference": "Organization/H00000000000"}]),
-        (422, "not-found", None),
-    ),
-    "no receiver": (
-        lambda b: b["entry"][2]["resource"].pop("performer"),
-        (400, "required", "Bundle.entry[2].resource.performer"),
-    ),
-    "a batch": (lambda b: b.update(type="batch"), (422, "not-supported", None)),
-    "a delete": (lambda b: b["entry"][0]["request"].update(method="DELETE"), (422, "not-supported", None)),
-    "another type of bundle entirely": (lambda b: b.update(type="zzz"), (400, "code-invalid", "Bundle.type")),
-}
-
-
-@pytest.mark.parametrize("case", BAD_BUNDLES)
-def test_a_bad_bundle_is_refused_whole_with_its_entry(engine: Engine, sender: Peer, slot_id: int, case: str) -> None:
-    spoil, (status, code, expression) = BAD_BUNDLES[case]
-    bundle = referral_bundle(slot_id)
-    spoil(bundle)
-    found = issue(sender("POST", "/fhir", json=bundle))
-    assert (found[0], found[1], found[3]) == (status, code, expression)
-    assert counts(engine) == [0, 0, 0, 0]
-
-
 def referred(sender: Peer, engine: Engine) -> dict[str, Any]:
-    with Session(engine) as session, session.begin():
-        person_id = a_person(session).id
+    person_id = person_in(engine)
     answer = sender("POST", "/fhir/ServiceRequest", json=service_request(f"Patient/{person_id}"))
     assert answer.status_code == 201
     return answer.json()
