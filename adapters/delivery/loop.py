@@ -1,11 +1,13 @@
 """The delivery worker of a process: a few threads, each carrying one lane at a time, in order."""
 
+import os
 import socket
 import threading
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from prometheus_client import Counter
+from sqlalchemy.orm import Session
 
 from adapters import door
 from adapters.delivery.answers import tell
@@ -25,7 +27,7 @@ class Delivery:
     """`start()` it once a process; `stop()` waits for the lanes in hand."""
 
     def __init__(self, threads: int) -> None:
-        self.owner = f"{socket.gethostname()}/{uuid.uuid4().hex[:8]}"
+        self.owner = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="delivery")
         self._running: set[Future[None]] = set()
@@ -43,6 +45,7 @@ class Delivery:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _run(self) -> None:
+        self._take_over()
         while not self._stopping.is_set():
             self._running = {future for future in self._running if not future.done()}
             free = self._threads - len(self._running)
@@ -54,6 +57,20 @@ class Delivery:
             if not leased:
                 self._freed.wait(IDLE_SECONDS)
                 self._freed.clear()
+
+    def _take_over(self) -> None:
+        """What a killed worker of this machine still holds is free now, not only when its lease has run out."""
+
+        def work(session: Session) -> None:
+            for owner in exchange.holders(session, at=door.now()):
+                host, pid, *_ = owner.split("/")
+                if host == socket.gethostname() and not _lives(int(pid)):
+                    exchange.abandon(session, owner=owner)
+
+        try:
+            door.transact(work)
+        except Fault:
+            door.log.warning("delivery could not look for lanes of the dead; their leases will run out")
 
     def _lease(self, lanes: int) -> list[Leased]:
         try:
@@ -100,3 +117,13 @@ class Delivery:
             return recorded
 
         return door.transact(work)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

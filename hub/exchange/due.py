@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, Index, or_, select, text
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, Index, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -224,6 +224,17 @@ def release(session: Session, leased: Leased) -> None:
     if _still_mine(session, leased):
         lane = _lane(session, leased)
         lane.lease_owner = lane.lease_until = None
+
+
+def holders(session: Session, *, at: datetime) -> Sequence[str]:
+    """Who holds a lane now: the owners of leases that have not run out."""
+    held = select(Lane.lease_owner).where(Lane.lease_owner.is_not(None), Lane.lease_until >= at)
+    return [owner for owner in session.scalars(held.distinct()) if owner]
+
+
+def abandon(session: Session, *, owner: str) -> None:
+    """A holder has died: its lanes may be leased at once. Were it alive after all, the fence stops its records."""
+    session.execute(update(Lane).where(Lane.lease_owner == owner).values(lease_owner=None, lease_until=None))
 
 
 def pause(session: Session, *, destination: str, subject: str) -> Lane:
