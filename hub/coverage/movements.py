@@ -44,18 +44,20 @@ def move(session: Session, moves: Sequence[Moved]) -> None:
     run = session.connection().exec_driver_sql
     moving = [moved for moved in moves if any(moved.movement[:_OF_ACCUMULATOR])]
     if moving:
-        columns = zip(
-            ACCUMULATORS, zip(*(moved.movement[:_OF_ACCUMULATOR] for moved in moving), strict=True), strict=True
-        )
-        run(_MOVE_ACCUMULATORS, _named(moving) | {name: list(by) for name, by in columns})
+        # Plain integers: the driver takes an array's type from its first element, and Money looks small to it.
+        by = {name: [int(getattr(moved.movement, name)) for moved in moving] for name in ACCUMULATORS}
+        run(_MOVE_ACCUMULATORS, _named(moving) | by)
     quotas = [moved for moved in moves if moved.movement.chronic]
     if quotas:
-        used = {"diseases": [moved.disease for moved in quotas], "by": [moved.movement.chronic for moved in quotas]}
+        used = {
+            "diseases": [moved.disease for moved in quotas],
+            "by": [int(moved.movement.chronic) for moved in quotas],
+        }
         run(_MAKE_QUOTAS, _named(quotas) | used)
         run(_MOVE_QUOTAS, _named(quotas) | used)
     paying = [moved for moved in moves if moved.movement.account]
     if paying:
-        run(_MOVE_ACCOUNTS, _named(paying) | {"by": [moved.movement.account for moved in paying]})
+        run(_MOVE_ACCOUNTS, _named(paying) | {"by": [int(moved.movement.account) for moved in paying]})
 
 
 def _named(moves: Sequence[Moved]) -> dict[str, Any]:

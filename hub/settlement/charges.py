@@ -28,7 +28,7 @@ from hub.coverage import (
 from hub.faults import Conflict, Fault, Invalid, Refused
 from hub.records import VisitUnknown
 from hub.settlement.fees import STAY
-from hub.trust import Caller, NotAllowed
+from hub.trust import Caller, NotAllowed, unseal
 from hub.units import Money, day_of
 
 Found = Row[*tuple[Any, ...]]
@@ -81,6 +81,11 @@ class Place:
     @property
     def inpatient(self) -> bool:
         return bool(self.visit.care == "inpatient")
+
+    @property
+    def telephone(self) -> str | None:
+        """The person's, unsealed when somebody is to be told."""
+        return None if self.visit.telephone is None else unseal(self.visit.telephone).decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from hub.settlement.charges import Charge, Place, Prepared, Stands, places, prep
 from hub.settlement.keys import Name, claim, known_keys, let_go, point
 from hub.settlement.rows import Row, by_id, settlement_row, write
 from hub.settlement.tables import Settlement
-from hub.settlement.telling import tell
+from hub.settlement.telling import News, tell
 from hub.trust import Caller
 
 
@@ -104,12 +104,13 @@ def _settle_round(session: Session, asked: Sequence[Asked]) -> list[Outcome]:
     for (order, place), prepared in zip(fresh, ready, strict=True):
         name = _name(order, place)
         outcomes[name] = _decide(order, prepared, claimed[name])
-    rows = [outcome for outcome in outcomes.values() if isinstance(outcome, dict)]
-    write(session, rows)
+    written = [(order, place, row) for order, place in fresh if isinstance(row := outcomes[_name(order, place)], dict)]
+    write(session, [row for _, _, row in written])
     let_go(session, [name for name, outcome in outcomes.items() if isinstance(outcome, Fault)])
     point(session, {name: stands.settlement_id for name, stands in outcomes.items() if isinstance(stands, Stands)})
-    if rows:
-        tell(session, fresh[0][0].caller, rows)
+    if written:
+        news = [News(row, place.visit.hospital, place.telephone) for _, place, row in written]
+        tell(session, written[0][0].caller, news)
     for name, (order, _) in zip(names, asked, strict=True):
         if name in known:
             outcomes[name] = known[name].repeat(order.content_hash)

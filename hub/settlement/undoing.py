@@ -10,13 +10,13 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from hub import coverage, people, trust
+from hub import coverage, directory, people, trust
 from hub.faults import Fault, Refused, Unknown
 from hub.records import Visit
 from hub.settlement.keys import Known, claim, known_keys, point
 from hub.settlement.rows import by_id, counter_row, plain, write
 from hub.settlement.tables import SETTLEMENT, ChargeKey, Settlement, SettlementKey
-from hub.settlement.telling import tell
+from hub.settlement.telling import News, tell
 from hub.trust import Caller
 
 
@@ -86,7 +86,8 @@ def _undo(session: Session, caller: Caller, original: Settlement, *, settlement_
     SETTLEMENT.move(original, "undo")
     session.flush()
     session.execute(delete(ChargeKey).where(ChargeKey.settlement_id == original.id))
-    tell(session, caller, [row])
+    hospital = directory.organisation(session, original.organisation_id)
+    tell(session, caller, [News(row, hospital.name, people.person(session, original.person_id).telephone)])
     return Settlement(**row)
 
 
