@@ -2,21 +2,46 @@
 
 operations.py ... an operation is one function with its body and answer; the table of all of them
 calling.py ...... from the raw request to the answer's bytes: sign-in, one transaction, audit
+gathered.py ..... hot operations: calls that arrive together share a transaction
 problems.py ..... every Fault as problem+json, in one table
 persons, directory, booking, referrals, reports, settlements ... the operations, one file a room
 openapi.py ...... openapi/api.json, generated from the same table
 """
 
+import re
+
 from fastapi import APIRouter
+from starlette.convertors import IntegerConvertor, StringConvertor, register_url_convertor
 
 from adapters.api import booking, directory, persons, referrals, reports, settlements
 from adapters.api.calling import endpoint
 from adapters.api.operations import OPERATIONS
 
-__all__ = ["booking", "directory", "persons", "referrals", "reports", "router", "settlements"]
+__all__ = ["OPERATIONS", "booking", "directory", "persons", "referrals", "reports", "router", "settlements"]
 
 PREFIX = "/api/v1"
 
+
+class _Name(StringConvertor):
+    """An institution's id in an address; what cannot be one is at no address."""
+
+    regex = "[0-9A-Za-z-]{1,64}"
+
+
+class _Number(IntegerConvertor):
+    """A row's id in an address, of a length that can be read."""
+
+    regex = "[0-9]{1,64}"
+
+
+register_url_convertor("name", _Name())
+register_url_convertor("id", _Number())
+
+
+def _address(path: str) -> str:
+    return PREFIX + re.sub(r"\{(\w+)\}", r"{\1:name}", path).replace(":int}", ":id}")
+
+
 router = APIRouter()
 for operation in OPERATIONS:
-    router.add_route(PREFIX + operation.path, endpoint(operation), [operation.method], include_in_schema=False)
+    router.add_route(_address(operation.path), endpoint(operation), [operation.method], include_in_schema=False)

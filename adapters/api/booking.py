@@ -1,15 +1,17 @@
 """Slots, holds and appointments."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Literal
 
 import msgspec
+from sqlalchemy.orm import Session
 
 from adapters.api.operations import Call, operation
 from adapters.api.shapes import Body, Coded, Id, Named, local
 from hub import booking, journeys
-from hub.booking import HoldUnknown, Offer
-from hub.faults import Missing
+from hub.booking import HoldUnknown, Offer, Wish
+from hub.faults import Fault, Missing
 from hub.trust import RecordUnknown
 from hub.units import day_of
 
@@ -150,7 +152,21 @@ def release(call: Call[None]) -> None:
     booking.release(call.session, call.caller, hold_id=call.number("hold_id"))
 
 
-@operation("POST", "/appointments", tag="booking", body=BookingWish, answer=AppointmentView, status=201)
+def book_many(session: Session, calls: Sequence[Call[BookingWish]]) -> list[AppointmentView | Fault]:
+    """`book` for calls that arrived at the same moment."""
+    wishes = []
+    for call in calls:
+        said = call.body
+        call.about(person_id=said.person_id, subject=f"slot/{said.slot_id}")
+        wishes.append(Wish(call.caller, said.slot_id, said.person_id, said.channel, said.reason))
+    answers = booking.book_many(session, wishes)
+    return [
+        answer if isinstance(answer, Fault) else _view(call, answer)
+        for call, answer in zip(calls, answers, strict=True)
+    ]
+
+
+@operation("POST", "/appointments", tag="booking", body=BookingWish, answer=AppointmentView, status=201, many=book_many)
 def book(call: Call[BookingWish]) -> AppointmentView:
     """Book a place for a person."""
     wish = call.body

@@ -1,7 +1,7 @@
 """One call of the JSON API, from the raw request to the answer's bytes.
 
-Sign-in, the body and the query are checked first; then one transaction: the idempotency key, the
-operation, the audit row, the stored answer. The answer leaves after the commit.
+One transaction: sign-in, the body and the query, the idempotency key, the operation, the audit row,
+the stored answer. The answer leaves after the commit.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters import door
-from adapters.api import problems
+from adapters.api import gathered, problems
 from adapters.api.operations import Call, Operation
 from adapters.api.problems import BodyUnreadable, KeyReused
 from hub import exchange, trust
@@ -66,10 +66,30 @@ def endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
             dict(request.path_params),
             dict(request.query_params),
         )
+        if incoming.key is None and gathered.offered(operation):
+            body = _read_or_none(decoder, incoming.body)
+            if body is not None:
+                return await _gathered(operation, incoming, body)
         return await anyio.to_thread.run_sync(_answered, operation, decoder, incoming)
 
     answer.__name__ = operation.run.__name__
     return answer
+
+
+async def _gathered(operation: Operation, incoming: Incoming, body: Any) -> Response:
+    """The same for a call that shares its transaction with others; its refusal is in the audit already."""
+    asked = gathered.Asked(incoming.arrived, incoming.token, body)
+    try:
+        with door.logged(incoming.arrived) as line:
+            line.verb = operation.verb
+            try:
+                content = await gathered.outcome(operation, asked)
+            finally:
+                line.caller = asked.caller.id if asked.caller else "?"
+    except Fault as fault:
+        return problems.render(fault, incoming.arrived.trace, operation.names)
+    headers = {"X-Request-Id": incoming.arrived.trace}
+    return Response(content, operation.status, headers, media_type=JSON)
 
 
 def _answered(operation: Operation, decoder: Any, incoming: Incoming) -> Response:
@@ -77,9 +97,7 @@ def _answered(operation: Operation, decoder: Any, incoming: Incoming) -> Respons
         with door.logged(incoming.arrived) as line:
             line.verb = operation.verb
             try:
-                body = None if decoder is None else decode(decoder, incoming.body)
-                query = None if operation.query is None else convert(operation.query, incoming.query)
-                content, repeated = door.transact(lambda session: _work(session, operation, incoming, body, query))
+                content, repeated = door.transact(lambda session: _work(session, operation, decoder, incoming))
             finally:
                 line.caller = incoming.caller.id if incoming.caller else "?"
     except Fault as fault:
@@ -93,8 +111,10 @@ def _answered(operation: Operation, decoder: Any, incoming: Incoming) -> Respons
     return Response(content, operation.status, headers, media_type=JSON)
 
 
-def _work(session: Session, operation: Operation, incoming: Incoming, body: Any, query: Any) -> tuple[bytes, bool]:
+def _work(session: Session, operation: Operation, decoder: Any, incoming: Incoming) -> tuple[bytes, bool]:
     caller = incoming.caller = trust.bearer(session, incoming.token, incoming.arrived)
+    body = None if decoder is None else decode(decoder, incoming.body)
+    query = None if operation.query is None else convert(operation.query, incoming.query)
     heard = None
     if incoming.key is not None and operation.method == "POST":
         heard = _hear(session, caller, operation, incoming)
@@ -139,7 +159,7 @@ def decode(decoder: Any, body: bytes) -> Any:
         return decoder.decode(body)
     except msgspec.ValidationError as wrong:
         raise _invalid(str(wrong)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         found = _BYTE.search(str(wrong))
         place = f"byte {found[1]}" if found else "body"
         raise BodyUnreadable(element=place, why=str(wrong)) from None
@@ -158,6 +178,14 @@ def convert(query: type[msgspec.Struct], given: dict[str, str]) -> Any:
         return msgspec.convert(given, query, strict=False)
     except msgspec.ValidationError as wrong:
         raise _invalid(str(wrong)) from None
+
+
+def _read_or_none(decoder: Any, body: bytes) -> Any:
+    """None for a body that cannot be read: the plain path refuses it, to a caller who has signed in."""
+    try:
+        return decode(decoder, body)
+    except Invalid:
+        return None
 
 
 def _invalid(message: str) -> Invalid:

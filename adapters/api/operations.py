@@ -7,8 +7,8 @@ in openapi/api.json follow from it. Its function runs inside the transaction of 
     def hold(call: Call[HoldWish]) -> HoldView: ...
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -33,16 +33,23 @@ class Call(Generic[B]):
     subject: str | None = None
 
     def number(self, name: str) -> int:
-        """An id from the path; the route's pattern has made sure it is one."""
-        return int(self.path[name])
+        """An id from the path; the route's pattern has made sure it is one. None is larger than a bigint."""
+        return min(int(self.path[name]), 2**63 - 1)
 
     def about(self, *, person_id: int | None = None, subject: str | None = None) -> None:
         self.person_id, self.subject = person_id, subject
 
 
+Many = Callable[[Session, Sequence[Call[Any]]], Sequence[Any]]
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`names` are the refusals about what the URL itself names: they are 404, elsewhere the same is 422."""
+    """`names` are the refusals about what the URL itself names: they are 404, elsewhere the same is 422.
+
+    `many` does the same for a batch of calls, answering an outcome or a Fault for each: a hot operation whose
+    calls share a transaction.
+    """
 
     method: str
     path: str
@@ -53,7 +60,8 @@ class Operation:
     query: type[msgspec.Struct] | None = None
     answer: Any = None
     status: int = 200
-    names: tuple[type[Fault], ...] = field(default=())
+    names: tuple[type[Fault], ...] = ()
+    many: Many | None = None
 
     @property
     def verb(self) -> str:
@@ -73,12 +81,13 @@ def operation(
     answer: Any = None,
     status: int = 200,
     names: tuple[type[Fault], ...] = (),
+    many: Many | None = None,
 ) -> Callable[[Callable[[Call[Any]], Any]], Callable[[Call[Any]], Any]]:
     """Write a function into the table; the first line of its docstring becomes the summary."""
 
     def written(run: Callable[[Call[Any]], Any]) -> Callable[[Call[Any]], Any]:
         summary = (run.__doc__ or "").strip().partition("\n")[0]
-        OPERATIONS.append(Operation(method, path, tag, run, summary, body, query, answer, status, names))
+        OPERATIONS.append(Operation(method, path, tag, run, summary, body, query, answer, status, names, many))
         return run
 
     return written

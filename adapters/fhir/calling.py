@@ -6,6 +6,7 @@ read and written digit for digit (Decimal), never as floats.
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -20,7 +21,7 @@ from starlette.responses import Response
 
 from adapters import door
 from adapters.fhir import outcome, validation
-from adapters.fhir.outcome import DoorRefusal, NotOffered, ResourceInvalid, SignInMissing
+from adapters.fhir.outcome import DoorRefusal, NotOffered, ResourceInvalid, ResourceUnknown, SignInMissing
 from adapters.fhir.resources import Call, Resource, ResourceType
 from adapters.fhir.search import bundle, query_of
 from hub import trust
@@ -35,6 +36,8 @@ _FORM = "application/x-www-form-urlencoded"
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode = msgspec.json.Encoder(decimal_format="number").encode
+
+_LOGICAL_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 Table = dict[str, ResourceType]
 
@@ -157,6 +160,8 @@ def _of_type(resource: ResourceType, incoming: Incoming, rest: list[str]) -> Int
             return Interaction(verb + "search", partial(_search, resource, _form(incoming)))
         case "POST", [] if resource.create:
             return Interaction(verb + "create", partial(_create, resource))
+        case "GET" | "PUT", [logical_id] if not logical_id.startswith("_") and not _LOGICAL_ID.fullmatch(logical_id):
+            raise ResourceUnknown(reference=f"{resource.name}/{logical_id[:64].encode('ascii', 'replace').decode()}")
         case "GET", [logical_id] if resource.read and not logical_id.startswith("_"):
             return Interaction(verb + "read", partial(_read, resource, logical_id))
         case "PUT", [logical_id] if resource.update:
@@ -218,7 +223,7 @@ def body_of(said: Incoming) -> Any:
         raise DoorRefusal(400, "structure", what="U+0000 in a text", what_zh="文本中含有 U+0000")
     try:
         return _decode(said.body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise DoorRefusal(400, "structure", what=f"not JSON: {wrong}", what_zh=f"不是 JSON：{wrong}") from None
 
 

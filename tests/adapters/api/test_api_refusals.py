@@ -34,6 +34,7 @@ BAD_BODIES = {
     "a stray byte": (b'{"slot_id": 1 "person_id": 2}', "body-unreadable", "byte 14"),
     "not UTF-8": (b'{"slot_id": 1, "person_id": 2, "reason": "\xff"}', "body-unreadable", None),
     "empty": (b"", "body-unreadable", "body"),
+    "nested too deep": (b'{"slot_id": ' + b"[" * 100_000, "invalid", "slot_id"),
     "not an object": (b"[]", "invalid", "body"),
     "a missing member": (b'{"slot_id": 1}', "missing", "person_id"),
     "a text for a number": (b'{"slot_id": "1", "person_id": 2}', "invalid", "slot_id"),

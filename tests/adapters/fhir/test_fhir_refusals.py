@@ -118,6 +118,7 @@ def test_the_doors_own_refusals(his: Peer, facts: dict[str, Any]) -> None:
     assert issue(his("POST", "/fhir/Patient", content="{}", headers={"Content-Type": "application/xml"}))[0] == 415
     assert issue(his("POST", "/fhir/Patient", content=b'{"resourceType": '))[:2] == (400, "structure")
     assert issue(his("POST", "/fhir/Patient", content=b"[]"))[0] == 400
+    assert issue(his("POST", "/fhir/Patient", content=b"[" * 100_000))[:2] == (400, "structure")
     wrong_check = PATIENT | {"identifier": [{"system": "urn:oid:2.16.156.10011.1.3", "value": NUMBER[:-1] + "5"}]}
     assert issue(his("POST", "/fhir/Patient", json=wrong_check))[3] == "Patient.identifier[0].value"
     unknown_system = PATIENT | {"identifier": [{"system": "urn:passport", "value": "1"}]}
