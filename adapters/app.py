@@ -17,9 +17,10 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import text
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from adapters import door
+from adapters import door, outside
 from adapters.settings import FACES, Face
 
 ROUTERS: dict[Face, tuple[str, ...]] = {
@@ -34,13 +35,14 @@ JSON_FACES: frozenset[Face] = frozenset({"hospital"})
 def create_app(faces: Iterable[Face] = FACES) -> FastAPI:
     """The application with the doors of some faces. The process has opened the house before."""
     faces = tuple(faces)
-    app = FastAPIOffline(
+    documented = bool(JSON_FACES & set(faces))
+    app = (FastAPIOffline if documented else FastAPI)(
         title="OneCard Hub",
         summary="One card for life: booking, referral, shared records, settlement",
         version="1",
-        docs_url="/docs" if JSON_FACES & set(faces) else None,
+        docs_url="/docs" if documented else None,
         redoc_url=None,
-        openapi_url="/openapi.json" if JSON_FACES & set(faces) else None,
+        openapi_url="/openapi.json" if documented else None,
         lifespan=_lifespan,
     )
     for face in faces:
@@ -92,17 +94,7 @@ async def _bug(request: Request, bug: Exception) -> JSONResponse:
     """Not a Fault, so a bug of ours: logged with its trace, answered with a reference and nothing else."""
     reference = uuid.uuid4().hex[:12]
     door.log.error("bug", path=request.url.path, reference=reference, exc_info=bug)
-    return JSONResponse(
-        {
-            "type": "about:blank",
-            "title": "Internal error",
-            "status": 500,
-            "detail": "平台内部错误，未写入任何内容。 The hub failed; nothing was written.",
-            "reference": reference,
-        },
-        status_code=500,
-        media_type="application/problem+json",
-    )
+    return outside.refusal(request.url.path, 500, reference=reference)
 
 
 class BodyLimit:
@@ -117,7 +109,7 @@ class BodyLimit:
             return
         told = next((value for name, value in scope["headers"] if name == b"content-length"), None)
         if told is not None and (not told.isdigit() or int(told) > self.limit_bytes):
-            await self._too_large()(scope, receive, send)
+            await self._too_large(scope)(scope, receive, send)
             return
         taken = 0
         answered = False
@@ -127,7 +119,7 @@ class BodyLimit:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > self.limit_bytes:
-                raise _TooLarge
+                raise _TooLarge()
             return message
 
         async def watched(message: Message) -> None:
@@ -139,23 +131,14 @@ class BodyLimit:
         with suppress(_TooLarge):
             await self.app(scope, counted, watched)
         if taken > self.limit_bytes and not answered:
-            await self._too_large()(scope, receive, send)
+            await self._too_large(scope)(scope, receive, send)
 
-    def _too_large(self) -> JSONResponse:
-        megabytes = self.limit_bytes // 1024 // 1024
-        return JSONResponse(
-            {
-                "type": "about:blank",
-                "title": "Content too large",
-                "status": 413,
-                "code": "too-large",
-                "detail": f"内容超过 {megabytes} MB。 The body exceeds {megabytes} MB.",
-            },
-            status_code=413,
-            media_type="application/problem+json",
-            headers={"Connection": "close"},
-        )
+    def _too_large(self, scope: Scope) -> JSONResponse:
+        return outside.refusal(scope["path"], 413, {"Connection": "close"})
 
 
-class _TooLarge(Exception):
-    pass
+class _TooLarge(HTTPException):
+    """A refusal and no bug, wherever on its way up somebody looks at it."""
+
+    def __init__(self) -> None:
+        super().__init__(413)
