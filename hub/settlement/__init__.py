@@ -6,7 +6,8 @@ charges.py ....... from a charge to a bill: lines, standing, referral episode
 settling.py ...... quote, settle, settle_many
 undoing.py ....... undo, reverse
 keys.py rows.py telling.py ... message keys; rows, postings and what they move; what a patient is told
-proving.py ....... the books prove themselves
+proving.py ....... the books of late prove themselves; verifying.py checks everything that ever moved
+windows.py ....... whom and what a cashier's transaction names
 reading.py ....... by_key, settlements_of, the bill with every fen explained
 """
 
@@ -51,6 +52,8 @@ from hub.settlement.tables import (
     SettlementKey,
 )
 from hub.settlement.undoing import BuiltUpon, SettlementUnknown, reverse, undo
+from hub.settlement.verifying import Breach, verify
+from hub.settlement.windows import Naming, Window, windows
 
 __all__ = [
     "AMOUNTS",
@@ -59,6 +62,7 @@ __all__ = [
     "AlreadySettled",
     "BatchSettled",
     "BillLine",
+    "Breach",
     "BuiltUpon",
     "Charge",
     "ChargeKey",
@@ -71,6 +75,7 @@ __all__ = [
     "KeyOutcome",
     "KeyReversed",
     "KeyTaken",
+    "Naming",
     "NothingToSettle",
     "Order",
     "Posting",
@@ -82,6 +87,7 @@ __all__ = [
     "Told",
     "TotalDiffers",
     "VisitOver",
+    "Window",
     "bill",
     "by_key",
     "cancel_fees",
@@ -100,4 +106,6 @@ __all__ = [
     "settlements_of_visit",
     "undo",
     "upload",
+    "verify",
+    "windows",
 ]
