@@ -53,6 +53,19 @@ def appointments_of(
     return session.scalars(wanted.order_by(Appointment.start_at.desc()).limit(limit)).all()
 
 
+def booked_on(session: Session, *, organisation_id: str, person_id: int, day: date) -> Sequence[Appointment]:
+    """What a human has booked at one hospital on a day and not yet kept, the earliest first."""
+    begin, end = bounds_of(day)
+    wanted = select(Appointment).where(
+        Appointment.person_id.in_(people.same_card(person_id)),
+        Appointment.organisation_id == organisation_id,
+        Appointment.state == "booked",
+        Appointment.start_at >= begin,
+        Appointment.start_at < end,
+    )
+    return session.scalars(wanted.order_by(Appointment.start_at)).all()
+
+
 def day_list(
     session: Session, caller: Caller, *, day: date, department_id: str | None = None, limit: int = 1000
 ) -> Sequence[Appointment]:

@@ -43,16 +43,18 @@ def admit(
         practitioner_id=practitioner_id,
         diagnoses=diagnoses,
     )
-    if visit.state != "in-progress" or referrals.brought_into(session, visit_id=visit.id) is not None:
+    if visit.state != "in-progress":
         return visit
-    here = referrals.arrived_at(session, organisation_id=organisation_id, person_id=person_id)
-    if here is not None and here.receiver_visit_id is None:
+    about = referrals.concerned(
+        session, visit_id=visit.id, organisation_id=organisation_id, person_id=person_id, at=caller.at
+    )
+    if about.brought is not None:
+        return visit
+    if about.here is not None:
         # The desk said so before the system did.
-        referrals.join_visit(session, referral=here, visit_id=visit.id)
-        return visit
-    expected = referrals.expected_at(session, organisation_id=organisation_id, person_id=person_id, at=caller.at)
-    if expected is not None:
-        _arrive(session, caller, expected, visit)
+        referrals.join_visit(session, referral=about.here, visit_id=visit.id)
+    elif about.expected is not None:
+        _arrive(session, caller, about.expected, visit)
     else:
         _check_in(session, caller, visit)
     return visit
@@ -144,14 +146,10 @@ def _arrive(session: Session, caller: Caller, referral: Referral, visit: Visit) 
 
 def _check_in(session: Session, caller: Caller, visit: Visit) -> None:
     """Without a referral, the day's appointment at this hospital is the one the patient came for."""
-    booked = booking.appointments_of(session, caller, person_id=visit.person_id, states=("booked",))
-    today = [
-        row
-        for row in booked
-        if row.organisation_id == visit.organisation_id
-        and day_of(row.start_at) == day_of(visit.begun_at)
-        and visit.department_id in (None, row.department_id)
-    ]
-    if today:
-        first = min(today, key=lambda row: row.start_at)
-        booking.arrive(session, caller, appointment_id=first.id)
+    booked = booking.booked_on(
+        session, organisation_id=visit.organisation_id, person_id=visit.person_id, day=day_of(visit.begun_at)
+    )
+    for row in booked:
+        if visit.department_id in (None, row.department_id):
+            booking.arrive(session, caller, appointment_id=row.id)
+            return

@@ -25,6 +25,7 @@ from hub.people.persons import (
     person,
     register,
     resolve,
+    same_card,
     snapshot,
 )
 from hub.people.signin import send_sign_in_code, sign_in
@@ -56,6 +57,7 @@ __all__ = [
     "register",
     "represented",
     "resolve",
+    "same_card",
     "send_sign_in_code",
     "sign_in",
     "snapshot",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, func, select, tuple_
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, Select, func, select, tuple_
 from sqlalchemy import Sequence as DbSequence
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -155,8 +155,13 @@ def person(session: Session, person_id: int) -> Person:
 
 def cluster(session: Session, person_id: int) -> tuple[int, ...]:
     """All person ids that share this person's card, in order."""
+    return tuple(session.scalars(same_card(person_id).order_by(Person.id)))
+
+
+def same_card(person_id: int) -> Select[int]:
+    """The cluster as part of a question: `Row.person_id.in_(same_card(person_id))`."""
     card = select(Person.card_number).where(Person.id == person_id).scalar_subquery()
-    return tuple(session.scalars(select(Person.id).where(Person.card_number == card).order_by(Person.id)))
+    return select(Person.id).where(Person.card_number == card)
 
 
 def identifiers_of(session: Session, person_id: int) -> Sequence[Identifier]:

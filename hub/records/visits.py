@@ -115,10 +115,10 @@ def open_visit(
         diagnoses=list(diagnoses),
         begun_at=begun_at,
     )
+    if made is not None:
+        _let_see(session, caller, made, since=begun_at)
+        return made
     row = visit(session, organisation_id, number)
-    if made:
-        _let_see(session, caller, row, since=begun_at)
-        return row
     if row.person_id not in people.cluster(session, person_id):
         raise VisitNumberTaken(number=number)
     if row.state == "cancelled":
@@ -234,10 +234,10 @@ def stays(session: Session, caller: Caller, *, admitted_from: datetime, admitted
     return session.scalars(wanted.order_by(Visit.begun_at, Visit.id)).all()
 
 
-def _insert(session: Session, **facts: Any) -> bool:
+def _insert(session: Session, **facts: Any) -> Visit | None:
     """Two copies of an admission may arrive at once; the key (hospital, number) decides."""
     statement = insert(Visit).values(state=VISIT.start, **facts).on_conflict_do_nothing()
-    return session.scalars(statement.returning(Visit.id)).one_or_none() is not None
+    return session.scalars(statement.returning(Visit)).one_or_none()
 
 
 def _locked(session: Session, caller: Caller, visit_id: int) -> Visit:

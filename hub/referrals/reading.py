@@ -5,6 +5,7 @@ anybody else it is as if it were not there.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, or_, select
@@ -88,22 +89,35 @@ def history(session: Session, referral_id: int) -> Sequence[ReferralEvent]:
     ).all()
 
 
-def expected_at(session: Session, *, organisation_id: str, person_id: int, at: datetime) -> Referral | None:
-    """The open referral on which a person is expected at a hospital: the one nearest to arriving, then the newest."""
+@dataclass(frozen=True, slots=True)
+class Concerned:
+    """What an arrival at a hospital may be about: the referral that brought the visit, the one already there
+    without a visit, the one expected (nearest to arriving first, then the newest)."""
+
+    brought: Referral | None = None
+    here: Referral | None = None
+    expected: Referral | None = None
+
+
+def concerned(session: Session, *, visit_id: int, organisation_id: str, person_id: int, at: datetime) -> Concerned:
+    """The referrals that a visit at a hospital may be about, in one question."""
+    known = Referral.person_id.in_(people.same_card(person_id)) & (Referral.receiver_id == organisation_id)
     wanted = select(Referral).where(
-        Referral.person_id.in_(people.cluster(session, person_id)),
-        Referral.receiver_id == organisation_id,
-        Referral.state.in_(_OPEN),
-        Referral.valid_until > at,
+        known, or_(Referral.receiver_visit_id == visit_id, Referral.state.in_((*_OPEN, "arrived")))
     )
     rows = session.scalars(wanted.order_by(Referral.id.desc())).all()
-    return max(rows, key=lambda row: row.state in EXPECTED, default=None)
+    open_ones = [row for row in rows if row.state in _OPEN and row.valid_until > at]
+    return Concerned(
+        brought=next((row for row in rows if row.receiver_visit_id == visit_id), None),
+        here=next((row for row in rows if row.state == "arrived" and row.receiver_visit_id is None), None),
+        expected=max(open_ones, key=lambda row: row.state in EXPECTED, default=None),
+    )
 
 
 def arrived_at(session: Session, *, organisation_id: str, person_id: int) -> Referral | None:
     """The referral on which a person is at a hospital now."""
     wanted = select(Referral).where(
-        Referral.person_id.in_(people.cluster(session, person_id)),
+        Referral.person_id.in_(people.same_card(person_id)),
         Referral.receiver_id == organisation_id,
         Referral.state == "arrived",
     )

@@ -463,10 +463,11 @@ def test_a_patient_is_expected_where_the_referral_stands_nearest_to_arriving(ses
     accepted = sent(session, patient, placer_number="A")
     referrals.accept(session, RECEIVER, referral_id=accepted.id)
     sent(session, patient, placer_number="B")
-    found = referrals.expected_at(session, organisation_id=TERTIARY, person_id=patient.id, at=NOW)
+    found = referrals.concerned(session, visit_id=0, organisation_id=TERTIARY, person_id=patient.id, at=NOW).expected
     assert found is accepted
     late = NOW + referrals.VALIDITY
-    assert referrals.expected_at(session, organisation_id=TERTIARY, person_id=patient.id, at=late) is None
+    later = referrals.concerned(session, visit_id=0, organisation_id=TERTIARY, person_id=patient.id, at=late)
+    assert later.expected is None
     assert [row.placer_number for row in referrals.overdue(session, at=late)] == ["A", "B"]
 
 
