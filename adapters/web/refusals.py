@@ -21,8 +21,8 @@ from adapters.web import sessions
 from adapters.web.forms import Form
 from adapters.web.look import look_of
 from adapters.web.pages import HEADERS, Frame, here, page, see_other
-from adapters.web.words import words
-from hub.faults import Fault, Kind, Unavailable
+from adapters.web.words import has, words
+from hub.faults import Fault, Invalid, Kind, Unavailable
 
 
 class Rendering(NamedTuple):
@@ -60,6 +60,8 @@ class Trouble:
     telephone: str = ""
     reference: str = ""
     mild: bool = False
+    element: str = ""
+    """The field of the form that is wrong, when it is one."""
 
 
 def trouble_of(request: Request, fault: Fault, *, links: tuple[Link, ...] = ()) -> Trouble:
@@ -68,13 +70,22 @@ def trouble_of(request: Request, fault: Fault, *, links: tuple[Link, ...] = ()) 
     t = words(look.language)
     how = BY_KIND[fault.kind]
     return Trouble(
-        what=fault.sentence(look.language),
+        what=sentence_of(fault, look.language),
         now=t(how.now),
         links=links,
         telephone=t("common.telephone"),
         reference=sessions.door_of(request).trace[:12],
         mild=how.mild,
+        element=fault.element if isinstance(fault, Invalid) else "",
     )
+
+
+def sentence_of(fault: Fault, language: str) -> str:
+    """The Fault's sentence, with the element it names in the words of the page."""
+    if isinstance(fault, Invalid) and has(f"element.{fault.element}"):
+        text = fault.zh if language == "zh" else fault.en
+        return text.format(**{**fault.facts, "element": words(language)(f"element.{fault.element}")})
+    return fault.sentence(language)
 
 
 def status_of(fault: Fault) -> int:
@@ -99,11 +110,14 @@ def fault_page(request: Request, fault: Fault) -> HTMLResponse:
     if caller is not None and not isinstance(fault, Unavailable):
         door.refused_look(caller, verb=request.state.call.verb, fault=fault)
     t = words(look_of(request).language)
-    trouble = trouble_of(request, fault, links=(Link(t("trouble.home"), _start(request)),))
+    home = Link(t("trouble.home"), _start(request))
+    trouble = trouble_of(request, fault, links=(home,))
     headers = {"Retry-After": str(fault.retry_after_seconds)} if isinstance(fault, Unavailable) else None
     if isinstance(fault, sessions.FormOutOfDate):
         trouble = replace(trouble, now=t("trouble.form"), links=(Link(t("trouble.again"), _before(request)),))
-    elif isinstance(fault, Unavailable) and request.method == "GET":
+    elif request.method == "POST":
+        trouble = replace(trouble, links=(Link(t("trouble.before"), _before(request)), home))
+    elif isinstance(fault, Unavailable):
         trouble = replace(trouble, links=(Link(t("trouble.again"), here(request)), *trouble.links))
     return trouble_page(request, trouble, status_of(fault), headers)
 
@@ -138,12 +152,15 @@ class PageRoute(APIRoute):
 async def _answer(request: Request, inner: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
     call = request.state.call
     try:
+        if not all(_may_name_a_row(value) for value in request.path_params.values()):
+            call.outcome = "not-found"
+            return plain_page(request, 404, "missing")
         if request.method == "POST":
             request.state.form = Form(await request.form())
         return await inner(request)
     except sessions.SignInNeeded as needed:
         call.outcome = "sign-in-needed"
-        back = here(request) if request.method == "GET" else "/"
+        back = here(request) if request.method == "GET" else _before(request)
         return see_other(f"{needed.to}?back={_quoted(back)}")
     except Fault as fault:
         call.outcome = fault.code
@@ -160,6 +177,11 @@ async def _answer(request: Request, inner: Callable[[Request], Coroutine[Any, An
         answer = plain_page(request, 500, "bug")
         answer.headers.update(HEADERS)
         return answer
+
+
+def _may_name_a_row(said: str) -> bool:
+    """Whether the database could hold what an address says; what it could not was never given."""
+    return said.isprintable() and len(said) <= 64 and not (said.isdigit() and int(said) >= 2**63)
 
 
 def _start(request: Request) -> str:

@@ -81,11 +81,11 @@ def ask(request: Request) -> Response:
 @router.post("/desk/consultations/{consultation_id}/{action}")
 def act(request: Request, consultation_id: int, action: str) -> Response:
     form = form_of(request)
-    if action not in ACTS:
-        raise Invalid(element="action", found=action, allowed="、".join(ACTS), problem=Problem.CODE)
 
     def work(session: Session) -> None:
         clerk = sessions.clerk(session, request, "desk")
+        if action not in ACTS:
+            raise Invalid(element="action", found=action, allowed="、".join(ACTS), problem=Problem.CODE)
         ACTS[action](session, clerk.caller, consultation_id, form)
         subject = f"consultation/{consultation_id}"
         trust.audit(session, clerk.caller, verb=f"consultations.{action}", subject=subject)

@@ -45,6 +45,7 @@ ORDER = (
 )
 """Actions in the order of likelihood; the first possible one is the filled button."""
 LOOK_AHEAD_DAYS = 13
+SIDES = ("in", "out")
 
 
 @router.get("/desk/referrals/{side}")
@@ -55,6 +56,8 @@ def worklist(request: Request, side: str) -> Response:
 
     def work(session: Session) -> dict[str, Any]:
         clerk = clerk_of(session, request)
+        if side not in SIDES:
+            raise Invalid(element="side", found=side, allowed="、".join(SIDES), problem=Problem.CODE)
         chosen = group if group in GROUPS else ("waiting" if side == "in" else "all")
         listed = referrals.incoming if side == "in" else referrals.outgoing
         rows = listed(session, clerk.caller, states=GROUPS[chosen])
@@ -80,11 +83,11 @@ def worklist(request: Request, side: str) -> Response:
 def act(request: Request, referral_id: int, action: str) -> Response:
     """Do one of the available actions; the form carries what it needs (a reason, a question, a place, a letter)."""
     form = form_of(request)
-    if action not in ACTS:
-        raise Invalid(element="action", found=action, allowed="、".join(ACTS), problem=Problem.CODE)
 
     def work(session: Session) -> str:
         clerk = sessions.clerk(session, request, "desk")
+        if action not in ACTS:
+            raise Invalid(element="action", found=action, allowed="、".join(ACTS), problem=Problem.CODE)
         ACTS[action](session, clerk.caller, referral_id, form)
         trust.audit(session, clerk.caller, verb=f"referrals.{action}", subject=f"referral/{referral_id}")
         row = referrals.referral(session, clerk.caller, referral_id)

@@ -17,6 +17,7 @@ from adapters.web.pages import page, see_other
 from adapters.web.refusals import PageRoute
 from hub import booking, directory, journeys, people, trust
 from hub.booking import APPOINTMENT
+from hub.faults import Invalid, Problem
 from hub.units import day_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -60,8 +61,10 @@ def move(request: Request, appointment_id: int, event: str) -> Response:
             booking.arrive(session, clerk.caller, appointment_id=appointment_id)
         elif event == "fulfil":
             booking.fulfil(session, clerk.caller, appointment_id=appointment_id)
-        else:
+        elif event == "noshow":
             journeys.miss_appointment(session, clerk.caller, appointment_id=appointment_id)
+        else:
+            raise Invalid(element="event", found=event, allowed="、".join(HERE), problem=Problem.CODE)
         trust.audit(session, clerk.caller, verb=f"booking.{event}", subject=f"appointment/{appointment_id}")
 
     door.transact(work)

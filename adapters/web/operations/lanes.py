@@ -15,9 +15,11 @@ from adapters.web.pages import page, see_other
 from adapters.web.refusals import PageRoute
 from hub import exchange, trust
 from hub.exchange import Due, Lane
+from hub.faults import Invalid, Problem
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 RECENT = 200
+EVENTS = ("resume", "pause", "try")
 
 
 @router.get("/ops/lanes")
@@ -47,6 +49,8 @@ def move_lane(request: Request, event: str) -> Response:
 
     def work(session: Session) -> None:
         clerk = sessions.clerk(session, request, "operations")
+        if event not in EVENTS:
+            raise Invalid(element="event", found=event, allowed="、".join(EVENTS), problem=Problem.CODE)
         destination, subject = form.needed("destination"), form.needed("subject")
         if event in ("pause", "try"):
             exchange.pause(session, destination=destination, subject=subject)
@@ -55,7 +59,7 @@ def move_lane(request: Request, event: str) -> Response:
         trust.audit(session, clerk.caller, verb=f"exchange.{event}", subject=f"lane/{destination}/{subject}")
 
     door.transact(work)
-    return see_other(f"/ops/lanes?done={event if event in ('pause', 'resume', 'try') else ''}")
+    return see_other(f"/ops/lanes?done={event}")
 
 
 @router.post("/ops/due/{due_id}/skip")

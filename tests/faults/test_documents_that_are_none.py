@@ -1,0 +1,111 @@
+"""Bodies, addresses and parameters that nobody should send: every door refuses them by name and writes nothing."""
+
+import httpx
+import pytest
+
+from tests.faults.bad import BODIES, IDS, UNKNOWN_ID
+from tests.faults.doors import Door, Findings, doors, is_refusal, refused_in_form
+from tests.faults.world import World
+
+LIMIT_BYTES = 10 * 1024 * 1024
+
+
+def writing(world: World) -> list[Door]:
+    return [door for door in doors(world.app) if door.method in ("POST", "PUT") and door.name in ("api", "fhir")]
+
+
+def ask(world: World, door: Door, path: str, **facts: object) -> httpx.Response:
+    """A call with every credential this door could want."""
+    face = next((face for face in ("desk", "bureau") if path.startswith("/" + face)), "citizen")
+    face = "operations" if path.startswith("/ops") else face
+    cookie, csrf = world.cookies[face]
+    headers = {**world.bearer(), "Cookie": cookie} | dict(facts.pop("headers", {}))  # type: ignore[call-overload]
+    if door.name == "web" and door.method == "POST":
+        facts.setdefault("data", {"csrf": csrf})
+    return world.send(door.method, path, headers=headers, **facts)
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_body_that_is_no_document_is_refused_where_it_breaks(world: World, name: str) -> None:
+    findings, before = Findings(), world.written()
+    for door in writing(world):
+        media_type = "application/fhir+json" if door.name == "fhir" else "application/json"
+        answer = ask(world, door, door.at(world.ours), content=BODIES[name], headers={"Content-Type": media_type})
+        with findings:
+            if is_refusal(door, answer) or answer.status_code >= 500:
+                refused_in_form(door, answer)
+    findings.none()
+    if name not in ("empty",):
+        assert world.written() == before
+
+
+@pytest.mark.parametrize("media_type", ["", "text/plain", "application/xml", "multipart/form-data", "\xff", "a" * 9000])
+def test_a_body_of_another_kind_is_refused_by_its_type(world: World, media_type: str) -> None:
+    findings, before = Findings(), world.written()
+    for door in writing(world):
+        headers = {"Content-Type": media_type.encode("latin-1")}
+        answer = ask(world, door, door.at(world.ours), content=b"{}", headers=headers)
+        with findings:
+            refused_in_form(door, answer)
+            assert answer.status_code in (415, 404, 409, 422), f"{door} {answer.status_code} {answer.text[:200]}"
+    findings.none()
+    assert world.written() == before
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_body_over_the_limit_is_413_told_or_found(world: World, told: bool) -> None:
+    """With its length in the header, and in pieces without one."""
+    findings, before = Findings(), world.written()
+    body = b"x" * (LIMIT_BYTES + 1)
+
+    async def pieces():
+        for _ in range(11):
+            yield body[: LIMIT_BYTES // 10]
+
+    seen: set[str] = set()
+    for door in doors(world.app):
+        if door.method not in ("POST", "PUT") or (door.name in seen and door.path.count("/") > 3):
+            continue
+        seen.add(door.name)
+        kind = {"web": "application/x-www-form-urlencoded"}.get(door.name, "application/json")
+        headers = {"Content-Type": kind}
+        answer = ask(world, door, door.at(world.ours), content=body if told else pieces(), data=None, headers=headers)
+        with findings:
+            wanted = (413, 400) if door.name == "web" else (413,)  # a form's one long field is refused before its end
+            assert answer.status_code in wanted, f"{door} {answer.status_code} {answer.text[:200]}"
+            if door.name != "web":
+                refused_in_form(door, answer)
+    findings.none()
+    assert world.written() == before
+
+
+@pytest.mark.parametrize("said", [*IDS, UNKNOWN_ID])
+def test_an_id_that_was_never_given_is_unknown_at_every_address(world: World, said: str) -> None:
+    findings, before = Findings(), world.written()
+    for door in doors(world.app):
+        if not door.parameters or door.name == "nhsa":
+            continue
+        name = door.parameters[0]
+        body = {} if door.name == "web" else {"json": {}}
+        answer = ask(world, door, door.at(world.ours, **{name: said}), **body)
+        with findings:
+            refused_in_form(door, answer)
+            if door.method == "GET":
+                assert answer.status_code in (400, 404, 405, 422), f"{door} {said[:20]} {answer.status_code}"
+    findings.none()
+    assert world.written() == before
+
+
+def test_a_row_of_others_is_as_unknown_as_one_that_does_not_exist(world: World) -> None:
+    """The answer about a stranger's row differs from that about nothing in the number alone."""
+    findings = Findings()
+    public = ("organisation_id", "department_id", "Organization", "Location", "HealthcareService", "Practitioner")
+    for door in doors(world.app):
+        if door.method != "GET" or not door.parameters or door.parameters[0] in (*public, "Slot", "Schedule", "side"):
+            continue
+        name = door.parameters[0]
+        theirs, nothing = door.at(world.theirs), door.at(world.ours, **{name: UNKNOWN_ID})
+        answers = [ask(world, door, path) for path in (theirs, nothing)]
+        with findings:
+            assert [answer.status_code for answer in answers] == [404, 404], f"{door} {answers[0].status_code}"
+    findings.none()
