@@ -49,19 +49,19 @@ async def serve(settings: Settings, ready: Callable[[], object]) -> None:
     _listen_for_the_end(stop)
     servers = [_http_server(settings, port, faces) for port, faces in _ports(settings)]
     tasks = [asyncio.create_task(server.serve([_shared_socket(settings.host, port)])) for port, server in servers]
-    background = Background(settings)
-    if settings.background:
-        tasks.append(asyncio.create_task(_mllp(settings, stop)))
-        background.start()
-    while not all(server.started for _, server in servers):
-        await asyncio.sleep(0.02)
-    ready()
-    finished = asyncio.gather(*tasks)
-    await asyncio.wait([asyncio.create_task(stop.wait()), finished], return_when=asyncio.FIRST_COMPLETED)
-    for _, server in servers:
-        server.should_exit = True
-    background.stop()
-    await finished
+    with contextlib.ExitStack() as stack:
+        if settings.background:
+            tasks.append(asyncio.create_task(_mllp(settings, stop)))
+            stack.enter_context(background(settings))
+        finished = asyncio.gather(*tasks)
+        while not (stop.is_set() or finished.done() or all(server.started for _, server in servers)):
+            await asyncio.sleep(0.02)
+        with contextlib.suppress(BrokenPipeError):  # the supervisor is gone already; so are we, in a moment
+            ready()
+        await asyncio.wait([asyncio.create_task(stop.wait()), finished], return_when=asyncio.FIRST_COMPLETED)
+        for _, server in servers:
+            server.should_exit = True
+        await finished
 
 
 async def _mllp(settings: Settings, stop: asyncio.Event) -> None:
@@ -70,27 +70,26 @@ async def _mllp(settings: Settings, stop: asyncio.Event) -> None:
     await serve_mllp(_shared_socket(settings.host, settings.mllp_port), threads=settings.mllp_threads, stop=stop)
 
 
-class Background:
-    """Delivery and jobs: threads that end when told."""
+@contextlib.contextmanager
+def background(settings: Settings) -> Iterator[None]:
+    """Delivery and jobs, in threads that end with the block."""
+    from adapters import jobs
+    from adapters.delivery.loop import Delivery
 
-    def __init__(self, settings: Settings) -> None:
-        from adapters import jobs
-        from adapters.delivery.loop import Delivery
-
-        self._stop = threading.Event()
-        owner = f"{socket.gethostname()}/{os.getpid()}"
-        self._jobs = threading.Thread(target=jobs.run, args=(self._stop,), kwargs={"owner": owner}, name="jobs")
-        self._delivery = Delivery(settings.delivery_threads) if settings.delivery_threads else None
-
-    def start(self) -> None:
-        self._jobs.start()
-        if self._delivery:
-            self._delivery.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        if self._delivery:
-            self._delivery.stop()
+    stop = threading.Event()
+    owner = f"{socket.gethostname()}/{os.getpid()}"
+    worker = threading.Thread(target=jobs.run, args=(stop,), kwargs={"owner": owner}, name="jobs")
+    delivery = Delivery(settings.delivery_threads) if settings.delivery_threads else None
+    worker.start()
+    if delivery:
+        delivery.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        if delivery:
+            delivery.stop()
+        worker.join()
 
 
 def _ports(settings: Settings) -> list[tuple[int, frozenset[Face]]]:

@@ -34,6 +34,8 @@ class Region:
 
     def start(self, *words: str) -> dict[str, Any]:
         """Run the command and wait for what `onecard info` says of it."""
+        if self._process is not None:
+            self._process.wait()
         with (self.home.parent / "out.log").open("ab") as out:
             self._process = subprocess.Popen(
                 [ONECARD, *words], env=self._environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=out
