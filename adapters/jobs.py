@@ -54,6 +54,13 @@ def expire_referrals(session: Session, caller: Caller) -> str:
     return f"{journeys.expire_overdue(session, caller)} referrals"
 
 
+def verify_books(session: Session, caller: Caller) -> str:
+    breaches = settlement.verify(session)
+    if breaches:
+        raise LedgerBroken("; ".join(f"{breach.subject}: {breach.check}" for breach in breaches))
+    return "every row fits"
+
+
 def prove_ledger(session: Session, caller: Caller) -> str:
     proof = settlement.prove(session, since=caller.at - PROVED)
     if proof.broken:
@@ -66,6 +73,7 @@ WORK: dict[str, Periodic] = {
     "expire-referrals": Periodic(timedelta(minutes=5), expire_referrals),
     "finish-messages": Periodic(timedelta(seconds=30), inbound.sweep),
     "prove-ledger": Periodic(timedelta(hours=1), prove_ledger),
+    "verify-books": Periodic(timedelta(days=1), verify_books),
     "seal-audit": Periodic(timedelta(minutes=1), seal_audit),
 }
 
