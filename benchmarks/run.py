@@ -1,6 +1,8 @@
 """`onecard bench NAME`: both sides in one run on one server, and the line with their ratio."""
 
 import os
+import re
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +12,7 @@ from sqlalchemy.orm import Session
 from adapters import door
 from adapters.cli.demonstration import known_region, load_region
 from adapters.cli.running import Running, changed, running
+from adapters.gather import BATCH_AT_MOST
 from adapters.keys import load_keyring
 from adapters.settings import Settings
 from adapters.supervisor import CannotStart, Child
@@ -136,7 +139,9 @@ def _measure(measure: Measure, bench: Bench, clients: int, seconds: int) -> int:
 
     before = reference()
     ours(WARM_SECONDS)
+    batches = _batches(bench.http)
     result = ours(seconds)
+    calls, transactions = (after - start for after, start in zip(_batches(bench.http), batches, strict=True))
     limit = (before + reference()) / 2
     if not result.latencies:
         print(f"{measure.name}: nothing was accepted; {result.first_refusal.decode(errors='replace')}")
@@ -146,9 +151,20 @@ def _measure(measure: Measure, bench: Bench, clients: int, seconds: int) -> int:
         f"p50 {result.percentile_ms(50):.1f} ms, p99 {result.percentile_ms(99):.1f} ms",
         flush=True,
     )
+    print(f"  batch size {calls / transactions if transactions else 1:.1f} on average")
     if result.refused:
         print(f"  {result.refused} refused, the first: {result.first_refusal.decode(errors='replace')}")
     return 1 if result.refused else 0
+
+
+def _batches(http: tuple[str, int]) -> tuple[int, int]:
+    """Calls that shared a transaction and the transactions they shared, over all workers so far."""
+    with urllib.request.urlopen(f"http://{http[0]}:{http[1]}/metrics", timeout=30) as answer:
+        text = answer.read().decode()
+    numbers = {"sum": 0, "count": 0}
+    for what, number in re.findall(r"^onecard_batch_items_(sum|count)\{[^}]*\} ([\d.e+]+)$", text, re.M):
+        numbers[what] += round(float(number))
+    return numbers["sum"], numbers["count"]
 
 
 def _print_circumstances(bench: Bench, clients: int, seconds: int) -> None:
@@ -158,4 +174,7 @@ def _print_circumstances(bench: Bench, clients: int, seconds: int) -> None:
     print(f"hub: {settings.workers} workers, sign-in and audit on, delivery off (the outbox fills on both sides)")
     rows = ", ".join(f"{count:,} {table}" for table, count in bench.server.rows("person", "slot", "audit").items())
     bills = f"{len(settlement.LINES)} lines a bill, " if bench.visits else ""
-    print(f"rows: {rows}; {clients} clients, {seconds} s a measurement, {bills}batch size 1", flush=True)
+    print(
+        f"rows: {rows}; {clients} clients, {seconds} s a measurement, {bills}batches of at most {BATCH_AT_MOST}",
+        flush=True,
+    )
