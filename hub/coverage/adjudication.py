@@ -229,9 +229,16 @@ def spread_over(amount: int, weights: Sequence[int], whole: int, left: Sequence[
         rests = [product % whole for product in products]
         for line in sorted(range(len(rests)), key=rests.__getitem__, reverse=True)[:short]:
             shares[line] += 1
-    excess = 0
-    while excess or any(map(gt, shares, left)):
-        for line, share in enumerate(shares):
-            shares[line] = min(share + excess, left[line])
-            excess += share - shares[line]
-    return shares
+    return shares if not any(map(gt, shares, left)) else _moved_on(shares, left)
+
+
+def _moved_on(shares: Sequence[int], left: Sequence[int]) -> list[int]:
+    """What a line cannot take goes to the next; the second time round takes what the last could not."""
+    given, excess = list(shares), 0
+    for line in (*range(len(given)), *range(len(given))):
+        wanted = given[line] + excess
+        given[line] = min(wanted, left[line])
+        excess = wanted - given[line]
+    if excess:
+        raise ValueError(f"{sum(shares)} fen do not fit in {sum(left)}")
+    return given
