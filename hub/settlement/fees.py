@@ -6,7 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select
+import msgspec
+from sqlalchemy import ARRAY, ColumnElement, Text, any_, cast, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -108,7 +109,8 @@ def upload(session: Session, caller: Caller, *, visit_id: int, lines: Sequence[F
     items = directory.catalogue(session, {line.code for line in lines})
     rows = [_row(visit, line, items, level) for line in lines]
     _check_returns(session, visit, lines)
-    session.execute(insert(FeeLine).on_conflict_do_nothing(), rows)
+    session.flush()
+    session.connection().exec_driver_sql(_KEEP, {"rows": msgspec.json.encode(rows, enc_hook=int).decode()})
     stored = _by_number(session, visit.id, [line.number for line in lines])
     for row in rows:
         _same_content(stored[row["number"]], row)
@@ -271,10 +273,21 @@ def _is_open() -> ColumnElement[bool]:
 
 
 def _by_number(session: Session, visit_id: int, numbers: Sequence[str]) -> dict[str, FeeLine]:
-    wanted = select(FeeLine).where(FeeLine.visit_id == visit_id, FeeLine.number.in_(tuple(numbers)))
+    named = FeeLine.number == any_(cast(list(numbers), ARRAY(Text)))
+    wanted = select(FeeLine).where(FeeLine.visit_id == visit_id, named)
     return {row.number: row for row in session.scalars(wanted.execution_options(populate_existing=True))}
 
 
 def _open_lines(session: Session, visit_id: int) -> Sequence[FeeLine]:
     wanted = select(FeeLine).where(FeeLine.visit_id == visit_id, _is_open())
     return session.scalars(wanted.order_by(FeeLine.id)).all()
+
+
+# Two uploads of one number may race; the unique key (visit, number) decides.
+_KEEP = """
+INSERT INTO fee_line (visit_id, number, batch, returns, code, local_code, name, item_class, quantity, unit_price,
+                      ceiling, amount, restricted, approved, occurred_at)
+SELECT visit_id, number, batch, returns, code, local_code, name, item_class, quantity, unit_price,
+       ceiling, amount, restricted, approved, occurred_at
+  FROM json_populate_recordset(NULL::fee_line, %(rows)s::json)
+ON CONFLICT (visit_id, number) DO NOTHING"""

@@ -100,6 +100,13 @@ def write(session: Session, rows: Sequence[Row]) -> None:
     move(session, [moved_by(row) for row in rows])
 
 
+def as_settlement(row: Row) -> Settlement:
+    """A row just written, as reading it back would give it; setting 45 attributes one by one costs as much again."""
+    settlement = Settlement.__mapper__.class_manager.new_instance()
+    settlement.__dict__.update(row)
+    return settlement  # type: ignore[no-any-return]
+
+
 def plain(settlement: Settlement) -> Row:
     """A settlement's columns as they are."""
     return {column.key: getattr(settlement, column.key) for column in Settlement.__table__.columns}

@@ -14,7 +14,7 @@ from hub.coverage import Explanation
 from hub.faults import Conflict, Fault
 from hub.settlement.charges import Charge, Place, Prepared, Stands, places, prepare
 from hub.settlement.keys import Name, claim, known_keys, let_go, point
-from hub.settlement.rows import Row, by_id, settlement_row, write
+from hub.settlement.rows import Row, as_settlement, by_id, settlement_row, write
 from hub.settlement.tables import Settlement
 from hub.settlement.telling import News, tell
 from hub.trust import Caller
@@ -139,5 +139,5 @@ def _settlements(session: Session, outcomes: Sequence[Outcome]) -> list[Settleme
         if isinstance(outcome, Stands):
             settled.append(standing[outcome.settlement_id])
         else:
-            settled.append(outcome if isinstance(outcome, Fault) else Settlement(**outcome))
+            settled.append(outcome if isinstance(outcome, Fault) else as_settlement(outcome))
     return settled

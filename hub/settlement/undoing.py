@@ -14,7 +14,7 @@ from hub import coverage, directory, people, trust
 from hub.faults import Fault, Refused, Unknown
 from hub.records import Visit
 from hub.settlement.keys import Known, claim, known_keys, point
-from hub.settlement.rows import by_id, counter_row, plain, write
+from hub.settlement.rows import as_settlement, by_id, counter_row, plain, write
 from hub.settlement.tables import SETTLEMENT, ChargeKey, Settlement, SettlementKey
 from hub.settlement.telling import News, tell
 from hub.trust import Caller
@@ -88,7 +88,7 @@ def _undo(session: Session, caller: Caller, original: Settlement, *, settlement_
     session.execute(delete(ChargeKey).where(ChargeKey.settlement_id == original.id))
     hospital = directory.organisation(session, original.organisation_id)
     tell(session, caller, [News(row, hospital.name, people.person(session, original.person_id).telephone)])
-    return Settlement(**row)
+    return as_settlement(row)
 
 
 def _repeated(session: Session, known: Known, content_hash: bytes) -> Settlement:
