@@ -1,8 +1,9 @@
 """The national insurer interface, served to hospitals.
 
-tables.py ...... transactions as data: validators and writers compiled from transactions/*.toml
-region.py ...... what one province says differently: regions/*.toml, codes/*.toml
-gateway.py ..... signing
-envelope.py .... the envelope of requests and replies
-files.py ....... zipped statement files
+Data ......... transactions/*.toml, codes/*.toml, regions/*.toml
+tables.py .... validators and writers compiled from the field tables; region.py: what one province says differently
+gateway.py ... signing; envelope.py: what requests and replies travel in; files.py: zipped statement files
+arriving.py .. a call read in the order in which it may be believed; routes.py: the one path and the reply
+served.py .... which function does which transaction; gathered.py: settlements that share a transaction
+The rest ..... one function a transaction, named after what it is about
 """

@@ -12,7 +12,7 @@ import msgspec
 
 from adapters.nhsa.region import Region, names
 from adapters.nhsa.tables import Row, shown, transaction
-from hub.faults import Conflict, Fault, Forbidden, Invalid, Missing, Refused
+from hub.faults import Conflict, Forbidden, Invalid, Missing, Refused
 from hub.units import CHINA
 
 LONGEST_MESSAGE = 200
@@ -58,12 +58,10 @@ def decode(body: bytes) -> dict[str, Any]:
     return found
 
 
-def open_envelope(
-    found: dict[str, Any], *, asked: str, path: str, organisation_id: str | None, spoken: Region
-) -> Request:
-    """Check the envelope of a request signed for transaction `asked` that came on `path` from a known institution.
+def open_envelope(found: dict[str, Any], *, asked: str, path: str, spoken: Region) -> Request:
+    """Check the envelope of a request signed for transaction `asked` that came on `path`.
 
-    Refuses: Missing, Invalid, NotOffered, ForeignInstitution.
+    Refuses: Missing, Invalid, NotOffered.
     """
     head = transaction("envelope", spoken).incoming["request"].read_row(found, "")
     infno, msgid = head["infno"], head["msgid"]
@@ -73,14 +71,21 @@ def open_envelope(
         raise Invalid(element="infno", found=infno, allowed=f"与请求头 _api_name 相同（{asked}）")
     if infno not in spoken.served:
         raise NotOffered(infno=infno, name=names().get(infno, "未知交易"), region=spoken.name)
-    if head["fixmedins_code"] != organisation_id:
-        raise ForeignInstitution(found=head["fixmedins_code"], owner=organisation_id)
-    if len(msgid) != 30 or not msgid.isascii() or not msgid.startswith(head["fixmedins_code"]):
-        allowed = "30 位：机构编号 12 位 + 时间 14 位 + 顺序号 4 位"
-        raise Invalid(element="msgid", found=msgid, allowed=allowed)
     if "input" not in found:
         raise Missing(element="input", allowed="交易的输入节点。")
     return Request(infno, msgid, head, found["input"], content_hash(infno, found["input"]))
+
+
+def require_own(request: Request, organisation_id: str | None) -> None:
+    """A credential speaks for its own institution only, whose code begins its message ids.
+
+    Refuses: ForeignInstitution, Invalid.
+    """
+    if organisation_id is None or request.head["fixmedins_code"] != organisation_id:
+        raise ForeignInstitution(found=request.head["fixmedins_code"], owner=organisation_id)
+    msgid = request.msgid
+    if len(msgid) != 30 or not msgid.isascii() or not msgid.startswith(organisation_id):
+        raise Invalid(element="msgid", found=msgid, allowed="30 位：机构编号 12 位 + 时间 14 位 + 顺序号 4 位")
 
 
 def content_hash(infno: str, input_: Any) -> bytes:
@@ -97,9 +102,9 @@ def accepted(output: dict[str, Any], *, spoken: Region, heard_at: datetime) -> b
     return _reply(0, "", output, spoken=spoken, heard_at=heard_at)
 
 
-def refused(fault: Fault, *, spoken: Region, heard_at: datetime) -> bytes:
+def refused(sentence: str, *, spoken: Region, heard_at: datetime) -> bytes:
     """infcode -1 and the sentence; the interface knows no finer code."""
-    return _reply(-1, fault.sentence("zh"), {}, spoken=spoken, heard_at=heard_at)
+    return _reply(-1, sentence, {}, spoken=spoken, heard_at=heard_at)
 
 
 def _reply(infcode: int, message: str, output: dict[str, Any], *, spoken: Region, heard_at: datetime) -> bytes:

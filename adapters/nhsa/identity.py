@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
@@ -17,6 +17,17 @@ from hub.units import day_of
 GENDERS = {"M": "1", "F": "2", "U": "0"}
 CERTIFICATES = {"01": "card", "02": "certno/01", "03": "card"}
 """mdtrt_cert_type to what resolves it: e-credential and social security card both lead to the one card."""
+
+
+class Known(Protocol):
+    """What a transaction may be checked against and told of a person; a person's row has it, a window too."""
+
+    card_number: str
+    name: str
+    gender: str
+    birth_date: date
+    cert_type: str | None
+    certno: str | None
 
 
 class PersonMismatch(Invalid):
@@ -42,7 +53,7 @@ def by_certificate(session: Session, said: Mapping[str, Any]) -> Person:
     return people.resolve(session, system=system, value=said["mdtrt_cert_no"])
 
 
-def must_match(person: Person, said: Mapping[str, Any], where: str) -> None:
+def must_match(person: Known, said: Mapping[str, Any], where: str) -> None:
     """Name and certificate in a transaction must be this person's. Refuses: PersonMismatch."""
     certno, name = said.get("certno"), said.get("psn_name")
     if certno and person.certno and certno.strip().upper() != person.certno:
@@ -56,7 +67,7 @@ def psn_no_of(session: Session, person: Person) -> str:
     return numbers[0] if numbers else person.card_number
 
 
-def about(person: Person, *, psn_no: str, on: date) -> dict[str, Any]:
+def about(person: Known, *, psn_no: str, on: date) -> dict[str, Any]:
     """The fields that say who somebody is, as many outputs carry them."""
     return {
         "psn_no": psn_no,
@@ -76,12 +87,17 @@ def age(born: date, on: date) -> int:
 
 def own_visit(session: Session, asked: Asked, mdtrt_id: str, person: Person) -> Visit:
     """The visit mdtrt_id stands for, of this institution and this person. Refuses: VisitUnknown."""
-    if not (mdtrt_id.isascii() and mdtrt_id.isdigit() and len(mdtrt_id) < 19):
-        raise VisitUnknown(visit=mdtrt_id)
-    row = visit_of_institution(session, asked.caller, int(mdtrt_id))
+    row = visit_of_institution(session, asked.caller, number_of(mdtrt_id))
     if row.person_id != person.id and row.person_id not in people.cluster(session, person.id):
         raise VisitUnknown(visit=mdtrt_id)
     return row
+
+
+def number_of(mdtrt_id: str) -> int:
+    """Refuses: VisitUnknown for what cannot be a number of ours."""
+    if not (mdtrt_id.isascii() and mdtrt_id.isdigit() and len(mdtrt_id) < 19):
+        raise VisitUnknown(visit=mdtrt_id)
+    return int(mdtrt_id)
 
 
 def today(asked: Asked) -> date:

@@ -67,7 +67,7 @@ def _take_back_admission(session: Session, asked: Asked, original: str) -> str |
 
 def _answered(session: Session, asked: Asked, msgid: str) -> HeardMessage | None:
     """The message of this sender that was accepted under an id."""
-    found = exchange.search_heard(session, sender=asked.caller.id, door=asked.caller.door, key=msgid)
+    found = exchange.earlier(session, sender=asked.caller.id, door=asked.caller.door, key=msgid)
     return next((row for row in found if row.kind == ADMITS and row.outcome == "ok"), None)
 
 

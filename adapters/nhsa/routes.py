@@ -5,111 +5,127 @@ they are worked on, so that a repeat gets the answer its first copy got; a refus
 back and is stored with its sentence in a transaction of its own. Nothing leaves here as a 500.
 """
 
-import functools
 import hashlib
-from dataclasses import dataclass
-from datetime import timedelta
 
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
 from adapters import door
-from adapters.nhsa import envelope
-from adapters.nhsa.gateway import SIGNINGS, GatewayRefused, Knock, unknown_user
+from adapters.nhsa import envelope, gathered
+from adapters.nhsa.arriving import DOOR, Knocking, asked_by, believed, callers, knocking, read
+from adapters.nhsa.gateway import GatewayRefused
 from adapters.nhsa.region import HOME_AREA, region
 from adapters.nhsa.served import READS, VERBS
 from adapters.nhsa.tables import transaction
 from adapters.nhsa.verbs import Asked, Done
 from hub import exchange, settlement, trust
 from hub.faults import Fault
-from hub.trust import Caller, CredentialRefused
+from hub.trust import Caller
 
 router = APIRouter()
 
-DOOR = "nhsa"
 REVERSAL = "2601"
-
-
-class HubFailed(Fault):
-    """A bug of ours, said in the interface's own form."""
-
-    zh = "平台内部错误，本次未写入任何内容。请凭参考号 {reference} 联系运维。"
-    en = "The hub failed and nothing was written. Quote reference {reference}."
+BUG = "bug"
+BUG_SENTENCE = "平台内部错误，本次未写入任何内容。请凭参考号 {reference} 联系运维。"
 
 
 @router.post("/nhsa/{infno}", include_in_schema=False)
 async def national_interface(infno: str, request: Request) -> Response:
-    body = await request.body()
-    headers = dict(request.headers)
-    return await to_thread.run_sync(functools.partial(answer, infno, headers, body))
-
-
-@dataclass(frozen=True, slots=True)
-class Knocking:
-    """A call at the gate: what came, when, and what it says of itself."""
-
-    arrived: trust.Door
-    knock: Knock
-    infno: str
-    body: bytes
+    body, headers = await request.body(), dict(request.headers)
+    if infno in gathered.SETTLES and gathered.offered():
+        settled = await _gathered(infno, headers, body)
+        if settled is not None:
+            return settled
+    return await to_thread.run_sync(answer, infno, headers, body)
 
 
 def answer(infno: str, headers: dict[str, str], body: bytes) -> Response:
     """The reply to one call, whatever came."""
     arrived = door.arriving(DOOR)
-    spoken = region(HOME_AREA)
     with door.logged(arrived) as call:
-        call.verb = f"nhsa.{infno if infno in VERBS else 'other'}"
+        call.verb = f"nhsa.{infno if infno in VERBS or infno in gathered.SETTLES else 'other'}"
         try:
-            window = timedelta(minutes=spoken.signing_window_minutes)
-            knock = SIGNINGS[spoken.signing].knock(headers, at=arrived.at, window=window)
-            call.caller = knock.access_key
-            return _at_the_gate(Knocking(arrived, knock, infno, body), call)
+            came = knocking(infno, headers, body, arrived)
+            call.caller = came.knock.access_key
+            return _at_the_gate(came, call)
         except GatewayRefused as refused:
-            call.outcome = "gateway"
-            return Response(
-                envelope.encode({"code": 401, "message": refused.message}), 401, media_type="application/json"
-            )
+            return _turned_away(refused, call)
+
+
+async def _gathered(infno: str, headers: dict[str, str], body: bytes) -> Response | None:
+    """A whole settlement waits for its batch; None for what is not whole, or must be tried alone."""
+    arrived = door.arriving(DOOR)
+    try:
+        came = knocking(infno, headers, body, arrived)
+    except GatewayRefused:
+        return None
+    one = gathered.waiting(came)
+    if one is None:
+        return None
+    with door.logged(arrived) as call:
+        call.verb, call.caller = f"nhsa.{infno}", came.knock.access_key
+        try:
+            reply = await gathered.outcome(one)
+        except GatewayRefused as refused:
+            return _turned_away(refused, call)
+        except Exception as trouble:
+            return await to_thread.run_sync(_in_trouble, came, trouble, call)
+        call.outcome = reply.outcome
+        return _json(reply.content)
 
 
 def _at_the_gate(came: Knocking, call: door.Call) -> Response:
-    spoken = region(HOME_AREA)
-    at = came.arrived.at
     try:
-        answered = door.transact(lambda session: _answered(session, came))
-    except Fault as fault:
-        call.outcome = fault.code
-        _remember_refusal(came, fault, reply := envelope.refused(fault, spoken=spoken, heard_at=at))
-        return _json(reply)
+        return door.transact(lambda session: _answered(session, came, call))
     except GatewayRefused:
         raise
-    except Exception:
-        door.log.exception("bug", door=DOOR, verb=call.verb, trace=came.arrived.trace)
-        call.outcome = "bug"
-        fault = HubFailed(reference=came.arrived.trace[:12])
-        _remember_refusal(came, fault, reply := envelope.refused(fault, spoken=spoken, heard_at=at))
-        return _json(reply)
-    return answered
+    except Exception as trouble:
+        return _in_trouble(came, trouble, call)
 
 
-def _answered(session: Session, came: Knocking) -> Response:
+def _in_trouble(came: Knocking, trouble: Exception, call: door.Call) -> Response:
+    """A Fault is answered with its sentence, a bug with a reference; both are stored."""
+    spoken, at = region(HOME_AREA), came.arrived.at
+    if isinstance(trouble, Fault):
+        call.outcome, sentence = trouble.code, trouble.sentence("zh")
+    else:
+        door.log.error("bug", door=DOOR, verb=call.verb, trace=came.arrived.trace, exc_info=trouble)
+        call.outcome, sentence = (
+            BUG,
+            f"平台内部错误，本次未写入任何内容。请凭参考号 {came.arrived.trace[:12]} 联系运维。",
+        )
+    reply = envelope.refused(sentence, spoken=spoken, heard_at=at)
+    _remember_refusal(came, call.outcome, sentence, reply)
+    return _json(reply)
+
+
+def _answered(session: Session, came: Knocking, call: door.Call) -> Response:
     """Everything of one call that needs the database, in one transaction. Refuses with a Fault."""
-    spoken = region(HOME_AREA)
-    caller = _known_caller(session, came)
-    asked = _read(came, caller)
-    request = asked.request
-    if request.infno in READS:
-        done = VERBS[request.infno](session, asked)
+    known = callers(session, {came.knock.access_key}, came.arrived)
+    caller = believed(came, known)
+    said = read(came)
+    if said.request.infno in gathered.SETTLES:
+        (reply,) = gathered.settle_together(session, [gathered.Waiting(came, said)])
+        call.outcome = reply.outcome
+        return _json(reply.content)
+    asked = asked_by(caller, said)
+    if said.request.infno in READS:
+        done = VERBS[said.request.infno](session, asked)
         _audit(session, asked, done)
         return _reply(asked, done)
+    return _written(session, asked, came.body)
+
+
+def _written(session: Session, asked: Asked, body: bytes) -> Response:
+    request, caller = asked.request, asked.caller
     heard = exchange.hear(
         session,
         caller,
         door=DOOR,
         kind=request.infno,
         key=request.msgid,
-        body=came.body,
+        body=body,
         content_hash=request.content_hash,
     )
     if heard.repeat_answer is not None:
@@ -117,41 +133,18 @@ def _answered(session: Session, came: Knocking) -> Response:
     if heard.conflict:
         raise _used(session, caller, request.msgid)
     done = VERBS[request.infno](session, asked)
-    reply = envelope.accepted(
-        transaction(request.infno, spoken).write(done.output), spoken=spoken, heard_at=came.arrived.at
-    )
-    exchange.answer(session, heard, answer=reply)
+    response = _reply(asked, done)
+    exchange.answer(session, heard, answer=response.body)
     _audit(session, asked, done)
-    return _json(reply)
+    return response
 
 
 def _used(session: Session, caller: Caller, msgid: str) -> Fault:
     """Why a message id with other content is refused: it was reversed, or simply used before."""
-    earlier = exchange.search_heard(session, sender=caller.id, door=DOOR, key=msgid)
-    if any(row.kind == REVERSAL for row in earlier):
+    copies = exchange.earlier(session, sender=caller.id, door=DOOR, key=msgid)
+    if any(row.kind == REVERSAL for row in copies):
         return settlement.KeyReversed(key=msgid)
     return envelope.MessageIdReused(msgid=msgid)
-
-
-def _known_caller(session: Session, came: Knocking) -> Caller:
-    """Raises GatewayRefused: nobody of that name, or not signed with their secret."""
-    try:
-        caller, secret = trust.keyed(session, came.knock.access_key, came.arrived)
-    except CredentialRefused:
-        raise unknown_user() from None
-    SIGNINGS[region(HOME_AREA).signing].check(came.knock, secret)
-    return caller
-
-
-def _read(came: Knocking, caller: Caller) -> Asked:
-    """Envelope and input, checked against their field tables. Refuses: Invalid, Missing, NotOffered and others."""
-    spoken = region(HOME_AREA)
-    found = envelope.decode(came.body)
-    request = envelope.open_envelope(
-        found, asked=came.knock.name, path=came.infno, organisation_id=caller.organisation_id, spoken=spoken
-    )
-    nodes = transaction(request.infno, spoken).read(request.input, lines_at_most=spoken.lines_at_most)
-    return Asked(caller, request, spoken, nodes)
 
 
 def _reply(asked: Asked, done: Done) -> Response:
@@ -166,27 +159,34 @@ def _audit(session: Session, asked: Asked, done: Done) -> None:
     trust.audit(session, asked.caller, verb=verb, person_id=done.person_id, subject=done.subject)
 
 
-def _remember_refusal(came: Knocking, fault: Fault, reply: bytes) -> None:
-    """What was refused is stored with its sentence, for operations; a database that is down must not hide the reply."""
+def _remember_refusal(came: Knocking, outcome: str, sentence: str, reply: bytes) -> None:
+    """What was refused is kept for operations. A database that is down must not keep the reply from leaving."""
     try:
-        door.transact(lambda session: _store_refusal(session, came, fault, reply))
-    except Exception:
-        door.log.exception("refusal not stored", door=DOOR, trace=came.arrived.trace)
+        door.transact(lambda session: _keep_refusal(session, came, outcome, sentence, reply))
+    except Exception as trouble:
+        door.log.error("refusal not stored", door=DOOR, trace=came.arrived.trace, exc_info=trouble)
 
 
-def _store_refusal(session: Session, came: Knocking, fault: Fault, reply: bytes) -> None:
-    caller, _ = trust.keyed(session, came.knock.access_key, came.arrived)
-    heard = exchange.hear(
-        session,
+def _keep_refusal(session: Session, came: Knocking, outcome: str, sentence: str, reply: bytes) -> None:
+    caller = believed(came, callers(session, {came.knock.access_key}, came.arrived))
+    message = exchange.kept(
         caller,
         door=DOOR,
-        kind=came.infno[:6],
+        kind=came.infno,
         key=None,
         body=came.body,
         content_hash=hashlib.sha256(came.body).digest(),
+        answer=reply,
+        outcome=outcome,
+        fault=sentence,
     )
-    exchange.answer(session, heard, outcome=fault.code, answer=reply, fault=fault.sentence("zh"))
-    trust.audit(session, caller, verb=f"nhsa.{came.infno[:6]}", outcome=fault.code)
+    exchange.keep_many(session, [message])
+    trust.audit(session, caller, verb=f"nhsa.{came.infno}", outcome=outcome)
+
+
+def _turned_away(refused: GatewayRefused, call: door.Call) -> Response:
+    call.outcome = "gateway"
+    return Response(envelope.encode({"code": 401, "message": refused.message}), 401, media_type="application/json")
 
 
 def _json(reply: bytes) -> Response:

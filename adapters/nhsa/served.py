@@ -1,4 +1,7 @@
-"""Which function does which transaction. What is not here, or not in the region's list, is not offered."""
+"""Which function does which transaction. What is not here, or not in the region's list, is not offered.
+
+2207 and 2304 are in gathered.py: settlements that arrive together share a transaction.
+"""
 
 from adapters.nhsa import (
     fees,
@@ -24,12 +27,10 @@ VERBS: dict[str, Verb] = {
     "2204": fees.upload,
     "2205": fees.cancel_batch,
     "2206": settling.quote,
-    "2207": settling.settle,
     "2208": settling.undo,
     "2301": fees.upload,
     "2302": fees.cancel_lines,
     "2303": settling.quote,
-    "2304": settling.settle,
     "2305": settling.undo,
     "2401": visits.admit,
     "2402": visits.discharge,

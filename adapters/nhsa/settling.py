@@ -1,4 +1,8 @@
-"""2206, 2207, 2208, 2303, 2304, 2305, 2601, 5203: what is paid by whom, fixed, taken back, looked up."""
+"""2206, 2207, 2208, 2303, 2304, 2305, 5203: what is paid by whom, fixed, taken back, looked up.
+
+Quote and settlement share everything up to the hub's verb: `naming` and `charge_of` say what is asked,
+`setlinfo` and `setldetail` say what came of it.
+"""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -8,20 +12,21 @@ from sqlalchemy.orm import Session
 
 from adapters.nhsa.extension import extension
 from adapters.nhsa.funds import EMERGENCY, fund_name, fund_pay_type
-from adapters.nhsa.identity import about, by_psn_no, must_match, own_visit, today
+from adapters.nhsa.identity import about, must_match, number_of
 from adapters.nhsa.region import Region
 from adapters.nhsa.verbs import Asked, Done
 from hub import coverage, settlement
-from hub.faults import Invalid, Refused
-from hub.people import Person
-from hub.records import Visit
-from hub.settlement import STAY, Charge, KeyReversed, Settlement, SettlementUnknown, TotalDiffers
+from hub.faults import Fault, Invalid, Refused
+from hub.settlement import STAY, Charge, Naming, Settlement, SettlementUnknown, TotalDiffers, Window
 from hub.settlement.charges import clearing_type
-from hub.units import Money
+from hub.units import Money, day_of
 
 BY_ITEM = "1"
 ACCOUNT_NOT_USED = "0"
 FINAL = "0"
+HALF_WAY = "mid_setl_flag"
+AT_AN_INSTITUTION = "2"
+OTHER_PERSON = "99"
 FOUR_PLACES = Decimal("0.0001")
 
 
@@ -51,95 +56,79 @@ class Figures(Protocol):
 
 def quote(session: Session, asked: Asked) -> Done:
     """2206 and 2303: what settling now would give; nothing is written."""
-    person, visit, charge = charged(session, asked)
+    window = _window(session, asked)
     try:
-        explained = settlement.quote(session, asked.caller, charge)
+        explained = settlement.quote(session, asked.caller, charge_of(asked, window))
     except TotalDiffers as wrong:
-        raise _in_our_words(wrong) from None
-    insured = {
-        "insutype": explained.standing.insutype,
-        "cvlserv_flag": explained.standing.civil_servant,
-        "balc": Money(explained.standing.account_balance - explained.totals.account),
+        raise in_our_words(wrong) from None
+    standing = explained.standing
+    info = _about(asked, window) | figures(explained.totals)
+    info |= {
+        "insutype": standing.insutype,
+        "cvlserv_flag": standing.civil_servant,
+        "setl_time": asked.caller.at,
+        "balc": Money(standing.account_balance - explained.totals.account),
         "pool_prop_selfpay": _ratio(explained.ratio),
+        "medins_setl_id": asked.request.msgid,
         "clr_optins": asked.region.area,
         "clr_type": clearing_type(explained.bill),
-        "setl_time": asked.caller.at,
-        "medins_setl_id": asked.request.msgid,
     }
-    info = _about(session, asked, person, visit) | insured | figures(explained.totals)
-    detail = setldetail(asked.region, explained.totals, explained.standing.insutype, visit.care)
-    return Done({"setlinfo": info, "setldetail": detail}, person.id, f"visit/{visit.id}")
-
-
-def settle(session: Session, asked: Asked) -> Done:
-    """2207 and 2304. A batch that is settled already is answered with the settlement that stands."""
-    person, visit, charge = charged(session, asked)
-    try:
-        row = settlement.settle(
-            session, asked.caller, charge, key=asked.request.msgid, content_hash=asked.request.content_hash
-        )
-    except TotalDiffers as wrong:
-        raise _in_our_words(wrong) from None
-    if row.state == "cancelled":
-        raise KeyReversed(key=asked.request.msgid)
-    return settled(session, asked, person, visit, row)
+    detail = setldetail(asked.region, explained.totals, standing.insutype, window.care)
+    return Done({"setlinfo": info, "setldetail": detail}, window.person_id, f"visit/{window.visit_id}")
 
 
 def undo(session: Session, asked: Asked) -> Done:
     """2208 and 2305: a settlement is taken back whole; the answer carries its amounts with a minus."""
-    said = asked.nodes["data"]
-    person = by_psn_no(session, said["psn_no"])
-    visit = own_visit(session, asked, said["mdtrt_id"], person)
-    row = _named(session, asked, said)
+    window = _window(session, asked)
     counter = settlement.undo(
         session,
         asked.caller,
-        settlement_id=row.id,
+        settlement_id=_named(session, asked).id,
         key=asked.request.msgid,
         content_hash=asked.request.content_hash,
     )
-    return settled(session, asked, person, visit, counter)
+    return told(asked, window, counter)
 
 
 def look_up(session: Session, asked: Asked) -> Done:
     """5203: a settlement of this institution as it stands."""
-    said = asked.nodes["data"]
-    person = by_psn_no(session, said["psn_no"])
-    visit = own_visit(session, asked, said["mdtrt_id"], person)
-    row = _named(session, asked, said)
-    done = settled(session, asked, person, visit, row)
+    window = _window(session, asked)
+    row = _named(session, asked)
+    done = told(asked, window, row)
     info = done.output["setlinfo"] | {
-        "pay_loc": "2",
+        "pay_loc": AT_AN_INSTITUTION,
         "fixmedins_code": asked.institution,
         "fixmedins_name": asked.request.head["fixmedins_name"],
-        "begndate": visit.begun_at,
-        "enddate": visit.ended_at or visit.begun_at,
+        "begndate": window.begun_at,
+        "enddate": window.ended_at or window.begun_at,
         "psn_pay": Money(row.account + row.cash),
         "cash_payamt": row.cash,
         "refd_setl_flag": row.state == "cancelled",
         "year": str(row.year),
     }
-    return Done(done.output | {"setlinfo": info}, person.id, done.subject)
+    return Done(done.output | {"setlinfo": info}, done.person_id, done.subject)
 
 
-def charged(session: Session, asked: Asked) -> tuple[Person, Visit, Charge]:
-    """Whose what is to be settled. Refuses: PersonUnknown, PersonMismatch, VisitUnknown, Invalid, NotDischarged."""
+def naming(asked: Asked) -> Naming:
+    """Whom and what a transaction names. Refuses: VisitUnknown for what cannot be a visit."""
+    said = asked.nodes["data"]
+    return Naming(asked.caller, said["psn_no"], number_of(said["mdtrt_id"]), said.get("insutype"))
+
+
+def charge_of(asked: Asked, window: Window) -> Charge:
+    """What is to be settled. Refuses: Invalid, PersonMismatch, NotDischarged."""
     said = asked.nodes["data"]
     _foots(said)
-    person = by_psn_no(session, said["psn_no"])
-    must_match(person, said, "input.data")
-    visit = own_visit(session, asked, said["mdtrt_id"], person)
-    inpatient = "mid_setl_flag" in said
-    if inpatient != (visit.care == "inpatient"):
-        raise Invalid(
-            element="infno", found=asked.request.infno, allowed="住院就诊用 2303、2304，门诊就诊用 2206、2207"
-        )
-    if asked.request.infno == "2304" and said["mid_setl_flag"] == FINAL and visit.state != "finished":
-        raise NotDischarged(visit=visit.number)
+    must_match(window, said, "input.data")
+    if (HALF_WAY in said) != (window.care == "inpatient"):
+        allowed = "住院就诊用 2303、2304，门诊就诊用 2206、2207"
+        raise Invalid(element="infno", found=asked.request.infno, allowed=allowed)
+    if asked.request.infno == "2304" and said[HALF_WAY] == FINAL and window.state != "finished":
+        raise NotDischarged(visit=window.number)
     more = extension(said["exp_content"], "input.data.exp_content")
     emergency = said.get("med_type") in EMERGENCY or more.get("OTP_ER_REFL_FLAG") in ("1", "3")
-    charge = Charge(
-        visit.id,
+    return Charge(
+        window.visit_id,
         said.get("chrg_bchno") or STAY,
         account_used=said["acct_used_flag"] != ACCOUNT_NOT_USED,
         total=said["medfee_sumamt"],
@@ -147,12 +136,11 @@ def charged(session: Session, asked: Asked) -> tuple[Person, Visit, Charge]:
         med_type=said.get("med_type"),
         emergency=emergency or None,
     )
-    return person, visit, charge
 
 
-def settled(session: Session, asked: Asked, person: Person, visit: Visit, row: Settlement) -> Done:
+def told(asked: Asked, window: Window, row: Settlement) -> Done:
     """A settlement, or what undid one, in the words of the interface. An undo keeps the id of what it undid."""
-    info = _about(session, asked, person, visit) | figures(row)
+    info = _about(asked, window) | figures(row)
     info |= {
         "setl_id": row.undoes or row.id,
         "insutype": row.insutype,
@@ -165,8 +153,9 @@ def settled(session: Session, asked: Asked, person: Person, visit: Visit, row: S
         "clr_optins": row.clr_office,
         "clr_type": row.clr_type,
     }
-    detail = setldetail(asked.region, row, row.insutype, visit.care)
-    return Done({"setlinfo": info, "setldetail": detail}, person.id, f"settlement/{row.undoes or row.id}")
+    detail = setldetail(asked.region, row, row.insutype, window.care)
+    subject = f"settlement/{row.undoes or row.id}"
+    return Done({"setlinfo": info, "setldetail": detail}, window.person_id, subject)
 
 
 def figures(bill: Figures) -> dict[str, Money]:
@@ -214,21 +203,32 @@ def setldetail(spoken: Region, bill: Figures, insutype: str, care: str) -> list[
     ]
 
 
-def _about(session: Session, asked: Asked, person: Person, visit: Visit) -> dict[str, Any]:
+def in_our_words(wrong: TotalDiffers) -> TotalDiffers:
+    """The hub speaks of a total; the hospital sent input.data.medfee_sumamt."""
+    return TotalDiffers(**wrong.facts | {"element": "input.data.medfee_sumamt"})
+
+
+def _window(session: Session, asked: Asked) -> Window:
+    (window,) = settlement.windows(session, [naming(asked)])
+    if isinstance(window, Fault):
+        raise window
+    return window
+
+
+def _about(asked: Asked, window: Window) -> dict[str, Any]:
     said = asked.nodes["data"]
-    enrolled = coverage.enrolments(session, person.id, today(asked))
-    psn_type = next((row.psn_type for row in enrolled if said.get("insutype") in (None, row.insutype)), "99")
-    return about(person, psn_no=said["psn_no"], on=today(asked)) | {
-        "mdtrt_id": visit.id,
-        "psn_type": psn_type,
+    return about(window, psn_no=said["psn_no"], on=day_of(asked.caller.at)) | {
+        "mdtrt_id": window.visit_id,
+        "psn_type": window.psn_type or OTHER_PERSON,
         "mdtrt_cert_type": said.get("mdtrt_cert_type"),
         "med_type": said.get("med_type"),
         "clr_way": BY_ITEM,
     }
 
 
-def _named(session: Session, asked: Asked, said: Mapping[str, Any]) -> Settlement:
+def _named(session: Session, asked: Asked) -> Settlement:
     """The settlement that setl_id and mdtrt_id name together. Refuses: SettlementUnknown."""
+    said = asked.nodes["data"]
     text = said["setl_id"]
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise SettlementUnknown(settlement_id=text)
@@ -244,10 +244,6 @@ def _foots(said: Mapping[str, Any]) -> None:
     if any(parts) and sum(parts) != said["medfee_sumamt"]:
         allowed = f"全自费、超限价、先行自付、符合范围四项之和 {Money(sum(parts))}"
         raise Invalid(element="input.data.medfee_sumamt", found=said["medfee_sumamt"], allowed=allowed)
-
-
-def _in_our_words(wrong: TotalDiffers) -> TotalDiffers:
-    return TotalDiffers(**wrong.facts | {"element": "input.data.medfee_sumamt"})
 
 
 def _ratio(hundred_millionths: int) -> Decimal:

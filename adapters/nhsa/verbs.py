@@ -12,6 +12,15 @@ from hub.trust import Caller
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """The envelope and the checked nodes of a transaction's input."""
+
+    request: Request
+    region: Region
+    nodes: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A transaction that came in whole: who asks, the envelope, and the checked nodes of its input."""
 

@@ -29,7 +29,20 @@ from hub.exchange.due import (
     sent,
     skip,
 )
-from hub.exchange.heard import Heard, HeardMessage, MessageUnknown, answer, claim, hear, heard, orphans, search_heard
+from hub.exchange.heard import (
+    Heard,
+    HeardMessage,
+    MessageUnknown,
+    answer,
+    claim,
+    earlier,
+    hear,
+    heard,
+    keep_many,
+    kept,
+    orphans,
+    search_heard,
+)
 
 __all__ = [
     "DUE",
@@ -45,10 +58,13 @@ __all__ = [
     "answer",
     "claim",
     "due",
+    "earlier",
     "failed",
     "hear",
     "heard",
     "holders",
+    "keep_many",
+    "kept",
     "lanes",
     "lease",
     "orphans",

@@ -5,11 +5,12 @@ sender; what counts as "the same message" (for MLLP: MSH-9 and MSH-10, content w
 is the door's to say.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, bindparam, select, text, update
+from sqlalchemy import ForeignKey, Index, LargeBinary, bindparam, insert, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hub.db import Base, Instant, identity
@@ -17,6 +18,8 @@ from hub.faults import Unknown
 from hub.trust import Caller, SealedBytes
 
 GOOD = "ok"
+LONGEST_KEY = 250
+"""A longer key is kept as its hash: an index holds no more, and no sender may be able to make us lose a message."""
 SUPERSEDED = "superseded"
 """The outcome of a message that came again before it was worked on: the later copy stands for it."""
 
@@ -86,6 +89,8 @@ def hear(
     made it wrong may have been mended. `key` None is never a repeat. The same key with other content
     is a new message, told by `conflict` and marked with an alert.
     """
+    if key is not None and len(key) > LONGEST_KEY:
+        key = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
     message_id, claimed = session.execute(
         _HEAR,
         {
@@ -121,6 +126,48 @@ def answer(
         .values(outcome=outcome, answer=answer, fault=fault)
         .execution_options(synchronize_session=False)
     )
+
+
+def kept(
+    caller: Caller,
+    *,
+    door: str,
+    kind: str,
+    key: str | None,
+    body: bytes,
+    content_hash: bytes,
+    answer: bytes,
+    outcome: str = GOOD,
+    fault: str | None = None,
+) -> dict[str, object]:
+    """A message with the answer it got, as a row for `keep_many`."""
+    return {
+        "door": door,
+        "sender": caller.id,
+        "kind": kind,
+        "key": key,
+        "content_hash": content_hash,
+        "length": len(body),
+        "body": body,
+        "heard_at": caller.at,
+        "trace": caller.trace,
+        "outcome": outcome,
+        "answer": answer,
+        "fault": fault,
+    }
+
+
+def keep_many(session: Session, rows: Sequence[dict[str, object]]) -> None:
+    """Store messages with their answers in one statement, for a verb whose own key has decided between copies."""
+    session.execute(insert(HeardMessage), rows)
+
+
+def earlier(session: Session, *, sender: str, door: str, key: str) -> Sequence[HeardMessage]:
+    """What one sender has sent under a key, newest first."""
+    wanted = select(HeardMessage).where(
+        HeardMessage.key == key, HeardMessage.sender == sender, HeardMessage.door == door
+    )
+    return session.scalars(wanted.order_by(HeardMessage.id.desc())).all()
 
 
 def heard(session: Session, message_id: int) -> HeardMessage:

@@ -1,0 +1,202 @@
+"""2207 and 2304: settlements that arrive at the same moment share a transaction, from sign-in to audit.
+
+A batch asks each table once: who signed, whom and what they name, then the hub's own batch; then one
+statement for what was heard and answered and one for the audit. The settlement's own key decides
+between two copies of a message, so a repeat is answered with what its first copy got.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from adapters import door
+from adapters.gather import Gatherer
+from adapters.nhsa import envelope, settling
+from adapters.nhsa.arriving import DOOR, Knocking, asked_by, believed, callers, read
+from adapters.nhsa.gateway import GatewayRefused
+from adapters.nhsa.tables import transaction
+from adapters.nhsa.verbs import Asked, Done, Said
+from hub import exchange, settlement, trust
+from hub.faults import Fault
+from hub.settlement import KeyReversed, Order, Settlement, TotalDiffers, Window
+from hub.trust import Audit, Caller
+
+SETTLES = frozenset({"2207", "2304"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The bytes of an answer, and the word for it in the log: "ok" or the code of a Fault."""
+
+    content: bytes
+    outcome: str
+
+
+@dataclass(slots=True)
+class Waiting:
+    """One settlement on its way through a batch; what is known of it grows, `end` is what became of it."""
+
+    came: Knocking
+    said: Said
+    asked: Asked | None = None
+    window: Window | None = None
+    order: Order | None = None
+    end: Done | Fault | GatewayRefused | None = None
+    kept: bytes | None = None
+
+    def begin_again(self) -> None:
+        """A batch that the database asked to be repeated begins from the start."""
+        self.asked = self.window = self.order = self.end = self.kept = None
+
+
+_gatherer: Gatherer[Waiting, Reply | GatewayRefused] | None = None
+
+
+def offered() -> bool:
+    """Whether settlements are gathered in this process."""
+    return door.settings().writer_threads > 0
+
+
+def waiting(came: Knocking) -> Waiting | None:
+    """A call ready to wait; None when it is not a whole settlement, so that the ordinary way says what is wrong."""
+    try:
+        return Waiting(came, read(came)) if came.infno in SETTLES else None
+    except Fault:
+        return None
+
+
+async def outcome(one: Waiting) -> Reply:
+    """The answer, once the batch is committed. Raises GatewayRefused. Refuses: QueueFull, WaitedTooLong."""
+    global _gatherer
+    if _gatherer is None:
+        _gatherer = Gatherer("nhsa.settle", settle_together)
+    answered = await asyncio.wrap_future(_gatherer.submit(one))
+    if isinstance(answered, GatewayRefused):
+        raise answered
+    return answered
+
+
+def settle_together(session: Session, batch: Sequence[Waiting]) -> list[Reply | GatewayRefused]:
+    """Every call of a batch answered: settled, refused, or turned away at the gate."""
+    for one in batch:
+        one.begin_again()
+    _believe(session, batch)
+    _look(session, _open(batch))
+    _settle(session, _open(batch))
+    return _answer(session, batch)
+
+
+def _open(batch: Sequence[Waiting]) -> list[Waiting]:
+    return [one for one in batch if one.end is None]
+
+
+def _believe(session: Session, batch: Sequence[Waiting]) -> None:
+    known = callers(session, {one.came.knock.access_key for one in batch}, batch[0].came.arrived)
+    for one in batch:
+        try:
+            one.asked = asked_by(believed(one.came, known), one.said)
+        except (Fault, GatewayRefused) as refused:
+            one.end = refused
+
+
+def _look(session: Session, batch: Sequence[Waiting]) -> None:
+    """Whom and what each names, and what it charges."""
+    named = {}
+    for one in batch:
+        try:
+            named[id(one)] = settling.naming(one.asked)
+        except Fault as refused:
+            one.end = refused
+    asking = _open(batch)
+    if not asking:
+        return
+    for one, window in zip(asking, settlement.windows(session, [named[id(one)] for one in asking]), strict=True):
+        if isinstance(window, Fault):
+            one.end = window
+            continue
+        one.window = window
+        try:
+            charge = settling.charge_of(one.asked, window)
+        except Fault as refused:
+            one.end = refused
+        else:
+            request = one.said.request
+            one.order = Order(one.asked.caller, charge, request.msgid, request.content_hash)
+
+
+def _settle(session: Session, batch: Sequence[Waiting]) -> None:
+    rows = settlement.settle_many(session, [one.order for one in batch]) if batch else []
+    for one, row in zip(batch, rows, strict=True):
+        if isinstance(row, TotalDiffers):
+            one.end = settling.in_our_words(row)
+        elif isinstance(row, Fault):
+            one.end = row
+        elif row.state == "cancelled":
+            one.end = KeyReversed(key=one.said.request.msgid)
+        else:
+            one.end = settling.told(one.asked, one.window, row)
+            one.kept = _answered_before(session, one, row)
+
+
+def _answered_before(session: Session, one: Waiting, row: Settlement) -> bytes | None:
+    """What the first copy of this very message was answered, byte for byte."""
+    caller, request = one.asked.caller, one.said.request
+    if row.settled_at == caller.at or row.msgid != request.msgid:
+        return None
+    copies = exchange.earlier(session, sender=caller.id, door=DOOR, key=request.msgid)
+    good = (c.answer for c in copies if c.outcome == "ok" and c.content_hash == request.content_hash)
+    return next(good, None)
+
+
+def _answer(session: Session, batch: Sequence[Waiting]) -> list[Reply | GatewayRefused]:
+    heard, audited, replies = [], [], []
+    for one in batch:
+        if isinstance(one.end, GatewayRefused):
+            replies.append(one.end)
+            continue
+        reply, fault = _reply(one)
+        replies.append(reply)
+        caller = one.asked.caller if one.asked else _nobody(one.came)
+        request = one.said.request
+        heard.append(
+            exchange.kept(
+                caller,
+                door=DOOR,
+                kind=request.infno,
+                key=request.msgid,
+                body=one.came.body,
+                content_hash=request.content_hash,
+                answer=reply.content,
+                outcome=reply.outcome,
+                fault=fault.sentence("zh") if fault else None,
+            )
+        )
+        done = Done() if fault else one.end
+        audited.append(
+            trust.audit_row(
+                caller,
+                verb=f"nhsa.{request.infno}",
+                outcome=reply.outcome,
+                person_id=done.person_id,
+                subject=done.subject,
+            )
+        )
+    if heard:
+        exchange.keep_many(session, heard)
+        session.execute(insert(Audit), audited)
+    return replies
+
+
+def _reply(one: Waiting) -> tuple[Reply, Fault | None]:
+    spoken, at = one.said.region, one.came.arrived.at
+    if isinstance(one.end, Fault):
+        return Reply(envelope.refused(one.end.sentence("zh"), spoken=spoken, heard_at=at), one.end.code), one.end
+    output = transaction(one.said.request.infno, spoken).write(one.end.output)
+    return Reply(one.kept or envelope.accepted(output, spoken=spoken, heard_at=at), "ok"), None
+
+
+def _nobody(came: Knocking) -> Caller:
+    return Caller(kind="system", id=came.knock.access_key, at=came.arrived.at, trace=came.arrived.trace, door=DOOR)
