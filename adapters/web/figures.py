@@ -169,6 +169,11 @@ def age(birth_date: date, today: date) -> int:
     return today.year - birth_date.year - ((today.month, today.day) < (birth_date.month, birth_date.day))
 
 
+def name_masked(name: str) -> str:
+    """For lists: `张*例`; of a long name the first and the last character, `阿***提`."""
+    return masked_name(name) if len(name) <= 4 else f"{name[0]}***{name[-1]}"
+
+
 def telephone_masked(number: str) -> str:
     """`138****0000`."""
     return number[:3] + "****" + number[-4:] if len(number) >= 8 else "*" * len(number)
@@ -227,7 +232,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "date_of": day_of,
     "named": _named,
     "doctor": _in_language(doctor, with_today=False),
-    "masked_name": masked_name,
+    "masked_name": name_masked,
     "masked_number": masked_number,
     "masked_telephone": telephone_masked,
     "day": _in_language(day, with_today=True),

@@ -44,7 +44,6 @@ class Frame:
     own: bool = True
     organisation: str = ""
     family: tuple["Relative", ...] = ()
-    unread: int = 0
     counts: tuple[tuple[str, int], ...] = ()
     """Numbers beside entries of the left navigation: ("incoming", 7)."""
     places: tuple[str, ...] = ()

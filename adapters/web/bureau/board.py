@@ -183,7 +183,7 @@ def _opened(
         trouble = [line.cells[-1] for line in lines if line.cells[-1].state in ("unbalanced", "awaited")]
         if not trouble:
             return None
-        worst = max(trouble, key=lambda cell: abs(cell.difference.fund))
+        worst = max(trouble, key=lambda cell: (cell.state == "unbalanced", abs(cell.difference.fund)))
         organisation_id, day = worst.organisation_id, worst.day
     bridge: Bridge = reconciliation.bridge(session, clerk.caller, organisation_id=organisation_id, day=day)
     return {"bridge": bridge, "hospital": directory.organisation(session, organisation_id)}

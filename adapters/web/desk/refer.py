@@ -26,7 +26,7 @@ from hub.units import day_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 TIERS = ("tertiary", "county", "community", "village")
-PLACES_SHOWN = 12
+PLACES_SHOWN = 8
 LOOK_AHEAD_DAYS = 13
 _CODED = re.compile(r"\s*([A-Z]\d{2}(?:\.[0-9A-Za-z+*x]{1,6})?)\s+(.+)", re.IGNORECASE)
 

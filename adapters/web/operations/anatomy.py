@@ -76,10 +76,16 @@ def _er7(text: str) -> Iterator[Field]:
 
 def _masked(position: str, value: str) -> str:
     if position in _NAMES:
-        return "~".join("^".join(masked_name(part) for part in each.split("^")) for each in value.split("~"))
+        return "~".join(_masked_person(each) for each in value.split("~"))
     if position in _NUMBERS:
         return "~".join(_masked_first(each) for each in value.split("~"))
     return value
+
+
+def _masked_person(value: str) -> str:
+    """Family name kept, the rest starred, whether it came in one component or in several."""
+    family, separator, given = value.partition("^")
+    return family + separator + "".join("^" if c == "^" else "*" for c in given) if separator else masked_name(family)
 
 
 def _masked_first(value: str) -> str:

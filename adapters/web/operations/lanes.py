@@ -15,10 +15,19 @@ from adapters.web.pages import page, see_other
 from adapters.web.refusals import PageRoute
 from hub import exchange, trust
 from hub.exchange import Due, Lane
-from hub.faults import Invalid, Problem
+from hub.faults import Invalid, Problem, Refused
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 RECENT = 200
+AGAIN = ("refused", "skipped")
+"""States in which a message may be sent once more: a waiting one is tried anyway, a sent one has arrived."""
+
+
+class NotToBeSentAgain(Refused):
+    zh = "消息 {due_id} 的状态是“{state}”，不能重发；只有对方拒收或已跳过的可以。"
+    en = "Message {due_id} is {state} and is not sent again; only refused or skipped ones are."
+
+
 EVENTS = ("resume", "pause", "try")
 
 
@@ -73,6 +82,29 @@ def skip(request: Request, due_id: int) -> Response:
 
     door.transact(work)
     return see_other("/ops/lanes?done=skip")
+
+
+@router.post("/ops/due/{due_id}/again")
+def send_again(request: Request, due_id: int) -> Response:
+    """Send a message that was refused or skipped once more, as a new message with the same facts."""
+
+    def work(session: Session) -> int:
+        clerk = sessions.clerk(session, request, "operations")
+        old = exchange.due(session, due_id)
+        if old.state not in AGAIN:
+            raise NotToBeSentAgain(due_id=due_id, state=old.state)
+        new = exchange.post(
+            session,
+            clerk.caller,
+            destination=old.destination,
+            subject=old.subject,
+            kind=old.kind,
+            snapshot=old.snapshot,
+        )
+        trust.audit(session, clerk.caller, verb="exchange.post", subject=f"due/{due_id} again as due/{new}")
+        return new
+
+    return see_other(f"/ops/due?open={door.transact(work)}&done=again")
 
 
 def _waiting_in(waiting: Any, lane: Lane) -> list[Due]:

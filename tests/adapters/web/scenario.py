@@ -89,6 +89,7 @@ def play(session: Session, at: datetime) -> Scenario:
     county_bill, bill = _bills(session, person.id, at)
     stranger_bill = _stay(session, stranger.id, "ZY-S", at)
     break_id = _difference(session, bill, stranger_bill, at)
+    _week(session, child.id, at)
     heard_id, due_id = _messages(session, at)
     tomorrow = day_of(at) + timedelta(days=1)
     free = booking.search(
@@ -297,6 +298,46 @@ def _difference(session: Session, bill, missing, at: datetime) -> int:
     stated = Amounts(int(bill.total), int(bill.fund), int(bill.account), 1)
     found = reconciliation.compare_lines(session, system(TERTIARY, at=at), period=period, stated=stated, lines=[line])
     return next(row.id for row in found.breaks if row.setl_id == str(missing.id))
+
+
+WEEK = (
+    (TERTIARY, 1, -9663),
+    (TERTIARY, 3, 0),
+    (COUNTY, 2, 0),
+    (COUNTY, 4, 1250),
+    (COMMUNITY, 3, 0),
+    (COMMUNITY, 0, None),
+)
+"""Hospital, days ago, by how many fen the hospital's books differ; None where its books have not come."""
+
+
+def _week(session: Session, person_id: int, at: datetime) -> None:
+    """Other days of the board: even ones, small differences, and books that have not come."""
+    for hospital, days, shift in WEEK:
+        then = at - timedelta(days=days)
+        stay = stays.charged(
+            session,
+            person_id,
+            [("S-BED-01", "40", "50.00")],
+            hospital=hospital,
+            number=f"ZY-W{days}",
+            begun=then - timedelta(days=3),
+            ended=then - timedelta(hours=1),
+        )
+        row = stays.settle(session, stay, key=f"w{days}", at=then)
+        if shift is None:
+            continue
+        line = Line(
+            setl_id=str(row.id),
+            mdtrt_id=str(row.visit_id),
+            psn_no="42050000390000002",
+            fee=int(row.total) - shift,
+            fund=int(row.fund) - shift,
+            account=0,
+        )
+        period = Period(hospital, row.settled_on, row.settled_on, row.clr_type, row.clr_office)
+        stated = Amounts(line.fee, line.fund, 0, 1)
+        reconciliation.compare_lines(session, system(hospital, at=at), period=period, stated=stated, lines=[line])
 
 
 def _messages(session: Session, at: datetime) -> tuple[int, int]:

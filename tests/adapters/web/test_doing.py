@@ -175,6 +175,21 @@ def test_a_parked_lane_is_resumed(visit: Visit, session: Session, scenario: Scen
     assert session.get_one(exchange.Lane, (COUNTY, "person/999")).state == "open"
 
 
+def test_a_skipped_message_is_sent_again_as_a_new_one(visit: Visit, session: Session, scenario: Scenario) -> None:
+    client = visit("operator")
+    token = Page(client.get("/ops/lanes").text).form("/staff/sign-out").fields["csrf"]
+    waiting = client.post(f"/ops/due/{scenario.due_id}/again", data={"csrf": token})
+    assert waiting.status_code == 422
+    assert client.post(f"/ops/due/{scenario.due_id}/skip", data={"csrf": token}).status_code == 303
+    answer = _send(
+        client, Page(client.get(f"/ops/due?open={scenario.due_id}").text).form(f"/ops/due/{scenario.due_id}/again")
+    )
+    assert answer.status_code == 303
+    new = exchange.search_due(session, destination=COUNTY, subject="person/999")[0]
+    old = exchange.due(session, scenario.due_id)
+    assert (old.state, new.state, new.snapshot) == ("skipped", "due", old.snapshot)
+
+
 def test_a_refused_message_shows_the_field_it_names_and_masks_who_it_is_about(visit: Visit, scenario: Scenario) -> None:
     text = visit("operator").get(f"/ops/heard?open={scenario.heard_id}").text
     assert "PID-3 有误" in text

@@ -13,11 +13,13 @@ WEB = Path(__file__).parents[3] / "adapters/web"
 _PLACE = re.compile(r"{(\w+)}")
 
 
-@pytest.mark.parametrize("key", sorted(dictionary()))
-def test_a_word_has_the_same_places_in_both_languages(key: str) -> None:
-    chinese, english = dictionary()[key]
-    assert chinese is not None
-    assert set(_PLACE.findall(chinese)) == set(_PLACE.findall(english))
+def test_a_word_has_the_same_places_in_both_languages() -> None:
+    unlike = [
+        key
+        for key, (chinese, english) in dictionary().items()
+        if set(_PLACE.findall(chinese)) != set(_PLACE.findall(english))
+    ]
+    assert unlike == []
 
 
 def test_every_word_that_is_asked_for_exists() -> None:
