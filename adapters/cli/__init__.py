@@ -17,7 +17,9 @@ staff = typer.Typer(help="Add the sign-in of a member of staff.")
 app.add_typer(hospital, name="hospital")
 app.add_typer(staff, name="staff")
 
-Organisation = Annotated[str, typer.Argument(help="the 12-character national code of the institution")]
+Organisation = Annotated[
+    str, typer.Argument(help="the national code of the institution, 12 characters; a bureau's has 6")
+]
 
 
 def main() -> None:
@@ -164,7 +166,7 @@ def doctor() -> None:
 def hospital_add(
     organisation: Organisation,
     name: Annotated[str, typer.Option(help="its name in Chinese")],
-    tier: Annotated[str, typer.Option(help="tertiary, county, community or village")],
+    tier: Annotated[str, typer.Option(help="tertiary, county, community, village or bureau")],
     district: Annotated[str, typer.Option(help="six-digit district code")],
     name_en: Annotated[str, typer.Option(help="its name in English")] = "",
     address: str = "",

@@ -20,9 +20,9 @@ from hub.directory import Endpoint, Organisation
 
 T = TypeVar("T")
 
-LEVELS = {"tertiary": 3, "county": 2, "community": 1, "village": 0}
+LEVELS = {"tertiary": 3, "county": 2, "community": 1, "village": 0, "bureau": 0}
 """The level by which benefit packs pay, for institutions whose tier says it."""
-GRADES = {"tertiary": "2", "county": "5", "community": "8", "village": "11"}
+GRADES = {"tertiary": "2", "county": "5", "community": "8", "village": "11", "bureau": ""}
 """hosp_lv of the national interface, the usual one of each tier."""
 SHORTEST_PASSWORD = 10
 
@@ -32,8 +32,8 @@ def add_hospital(
 ) -> None:
     if tier not in LEVELS:
         raise CannotStart(f"--tier {tier}: one of {', '.join(LEVELS)}")
-    if len(organisation) != 12:
-        raise CannotStart(f"{organisation}: the code of an institution has 12 characters, for instance H42050000101")
+    if len(organisation) != (6 if tier == "bureau" else 12):
+        raise CannotStart(f"{organisation}: an institution's code is like H42050000101, a bureau's like 420500")
     row = Organisation(
         id=organisation,
         name=name,

@@ -129,6 +129,12 @@ def test_a_hospital_gets_its_credentials_and_its_endpoint(migrated: Installation
     assert endpoint.returncode == 0, endpoint.stderr
 
 
+def test_a_code_of_the_wrong_length_is_refused_and_a_bureaus_is_shorter(migrated: Installation) -> None:
+    bureau = ("--name", "医保局", "--tier", "bureau", "--district", "420502")
+    assert "a bureau's like 420500" in migrated.run("hospital", "add", "H42050000101", *bureau).stderr
+    assert migrated.run("hospital", "add", "420500", *bureau).returncode == 0
+
+
 def test_an_unknown_hospital_gets_nothing(migrated: Installation) -> None:
     done = migrated.run("hospital", "credential", "H42099999999", "token")
     assert done.returncode == 1
@@ -162,6 +168,11 @@ def test_a_file_without_a_hub_is_refused_with_where_it_was_sent(installation: In
     done = installation.run("send", message, "--to", "127.0.0.1:9")
     assert done.returncode == 1
     assert "127.0.0.1:9" in done.stderr
+
+
+def test_an_empty_database_says_what_to_do(installation: Installation) -> None:
+    empty = Installation(installation.home.with_name("empty"))
+    assert empty.run("jobs").stderr == "onecard: the database is empty: run `onecard migrate`\n"
 
 
 def test_a_wrong_setting_is_named(installation: Installation) -> None:
