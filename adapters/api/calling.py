@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import anyio.to_thread
@@ -26,6 +27,8 @@ from hub.trust import Caller, CredentialRefused, Door
 
 JSON = "application/json"
 _NUL = rb"\u0000"
+_YEARS = (1900, 2199)
+LONGEST_KEY = 255
 _AT = re.compile(r" - at `\$\.?(?P<place>[^`]*)`$")
 _FIELD = re.compile(r"^Object (?:contains )?(?P<what>missing required|unknown) field `(?P<name>[^`]*)`")
 _BYTE = re.compile(r"\(byte (\d+)\)")
@@ -40,7 +43,7 @@ class Incoming:
     key: str | None
     body: bytes
     path: dict[str, str]
-    query: dict[str, str]
+    query: list[tuple[str, str]]
     caller: Caller | None = None
     call: Call[Any] | None = None
 
@@ -64,7 +67,7 @@ def endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
             request.headers.get("idempotency-key"),
             await request.body(),
             dict(request.path_params),
-            dict(request.query_params),
+            request.query_params.multi_items(),
         )
         if incoming.key is None and gathered.offered(operation):
             body = _read_or_none(decoder, incoming.body)
@@ -117,6 +120,8 @@ def _work(session: Session, operation: Operation, decoder: Any, incoming: Incomi
     query = None if operation.query is None else convert(operation.query, incoming.query)
     heard = None
     if incoming.key is not None and operation.method == "POST":
+        if not incoming.key.strip() or len(incoming.key) > LONGEST_KEY:
+            raise Invalid(element="Idempotency-Key", found=incoming.key[:40], allowed=f"1-{LONGEST_KEY}")
         heard = _hear(session, caller, operation, incoming)
         if heard.conflict:
             raise KeyReused(key=incoming.key)
@@ -165,19 +170,27 @@ def decode(decoder: Any, body: bytes) -> Any:
         raise BodyUnreadable(element=place, why=str(wrong)) from None
 
 
-def convert(query: type[msgspec.Struct], given: dict[str, str]) -> Any:
-    """The query parameters as their struct. Refuses: Invalid, also for a parameter that is not offered."""
-    fields = {field.encode_name for field in msgspec.structs.fields(query)}
-    stranger = next((name for name in given if name not in fields), None)
-    if stranger is not None:
-        raise Invalid(element=stranger, found=given[stranger], allowed=", ".join(sorted(fields)))
-    for name, value in given.items():
+def convert(query: type[msgspec.Struct], given: list[tuple[str, str]]) -> Any:
+    """The query parameters as their struct. Refuses: Invalid, also for one that is not offered or comes twice."""
+    names = {field.encode_name: field.name for field in msgspec.structs.fields(query)}
+    said: dict[str, str] = {}
+    for name, value in given:
+        if name not in names:
+            raise Invalid(element=name[:100], found=value[:100], allowed=", ".join(sorted(names)))
+        if name in said:
+            raise Invalid(element=name, found=f"{said[name][:100]}, {value[:100]}", allowed="1")
         if "\x00" in value:
             raise Invalid(element=name, found="U+0000", allowed="text")
+        said[name] = value
     try:
-        return msgspec.convert(given, query, strict=False)
+        found = msgspec.convert(said, query, strict=False)
     except msgspec.ValidationError as wrong:
         raise _invalid(str(wrong)) from None
+    for name in said:
+        day = getattr(found, names[name])
+        if isinstance(day, date) and not _YEARS[0] <= day.year <= _YEARS[1]:
+            raise Invalid(element=name, found=said[name], allowed=f"{_YEARS[0]}-01-01 … {_YEARS[1]}-12-31")
+    return found
 
 
 def _read_or_none(decoder: Any, body: bytes) -> Any:

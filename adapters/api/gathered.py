@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from adapters import door
@@ -19,7 +18,7 @@ from adapters.api.operations import Call, Operation
 from adapters.gather import Gatherer
 from hub import trust
 from hub.faults import Fault
-from hub.trust import Audit, Caller, Door
+from hub.trust import Caller, Door
 
 
 @dataclass(slots=True)
@@ -58,7 +57,7 @@ def _batch(operation: Operation, session: Session, asked: Sequence[Asked]) -> li
     if not calls:
         return outcomes
     answers = operation.many(session, list(calls.values()))
-    session.execute(insert(Audit), [_audited(operation, *pair) for pair in zip(calls.values(), answers, strict=True)])
+    trust.audit_many(session, [_audited(operation, *pair) for pair in zip(calls.values(), answers, strict=True)])
     for n, answer in zip(calls, answers, strict=True):
         outcomes[n] = answer if isinstance(answer, Fault) else msgspec.json.encode(answer)
     return outcomes

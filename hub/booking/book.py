@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import ARRAY, BigInteger, any_, bindparam, insert, select, text
+from sqlalchemy import ARRAY, BigInteger, any_, bindparam, select, text
 from sqlalchemy.orm import Session
 
 from hub import people, trust
@@ -248,18 +248,11 @@ def _prepare(session: Session, cases: list[_Case]) -> None:
 
 def _let_hospitals_see(session: Session, booked: Iterable[tuple[Caller, Appointment]]) -> None:
     rows = [
-        trust.grant_row(
-            caller,
-            person_id=row.person_id,
-            organisation_id=row.organisation_id,
-            basis="appointment",
-            source=f"appointment/{row.id}",
-            until=row.end_at + SEEN_AFTER,
-        )
+        (caller, row.person_id, row.organisation_id, f"appointment/{row.id}", row.end_at + SEEN_AFTER)
         for caller, row in booked
     ]
     if rows:
-        session.execute(_GRANT, rows)
+        trust.grant_many(session, "appointment", rows)
 
 
 def slot_facts(offer: Offer) -> dict[str, object]:
@@ -349,8 +342,6 @@ _TAKE_COLUMNS = (
     "booker_organisations",
     "instants",
 )
-
-_GRANT = insert(trust.Grant)
 
 _STANDING = (
     select(Appointment)

@@ -7,19 +7,19 @@ Rows are delivered only once every transaction that began before them has ended 
 the snapshot's xmin); otherwise a later row of a lane could overtake an earlier one.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, Index, or_, select, text, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hub.db import Base, identity
 from hub.faults import Unknown
 from hub.lifecycle import Lifecycle
-from hub.trust import Caller, SealedJson
+from hub.trust import Caller, SealedJson, seal
 
 _OLDEST_RUNNING = text("pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
 LEASE = timedelta(seconds=60)
@@ -108,43 +108,19 @@ def post(
 
 
 def post_many(session: Session, caller: Caller, rows: Sequence[tuple[str, str, str, dict[str, Any]]]) -> list[int]:
-    """The same for a batch of (destination, subject, kind, snapshot), two statements in all."""
-    ids = session.scalars(
-        insert(Due).returning(Due.id, sort_by_parameter_order=True),
-        [
-            {
-                "destination": destination,
-                "subject": subject,
-                "kind": kind,
-                "snapshot": snapshot,
-                "posted_at": caller.at,
-                "trace": caller.trace,
-                "state": DUE.start,
-                "tries": 0,
-            }
-            for destination, subject, kind, snapshot in rows
-        ],
-    ).all()
-    lane_keys = sorted({(destination, subject) for destination, subject, _, _ in rows})
-    values = [
-        {
-            "destination": d,
-            "subject": s,
-            "state": LANE.start,
-            "waiting": True,
-            "failures": 0,
-            "next_try_at": caller.at,
-            "fence": 0,
-        }
-        for d, s in lane_keys
-    ]
-    opened = insert(Lane).values(values)
-    session.execute(
-        opened.on_conflict_do_update(
-            index_elements=[Lane.destination, Lane.subject], set_={"waiting": True}, where=Lane.waiting.is_(False)
-        )
-    )
-    return list(ids)
+    """The same for a batch of (destination, subject, kind, snapshot), in one statement; ids in the order given."""
+    if not rows:
+        return []
+    destinations, subjects, kinds, snapshots = map(list, zip(*rows, strict=True))
+    said = {
+        "destinations": destinations,
+        "subjects": subjects,
+        "kinds": kinds,
+        "snapshots": [seal(json.dumps(snapshot, ensure_ascii=False).encode()) for snapshot in snapshots],
+        "at": caller.at,
+        "trace": caller.trace,
+    }
+    return sorted(session.connection().exec_driver_sql(_POST, said).scalars())
 
 
 def lease(session: Session, *, owner: str, at: datetime, lanes: int = 16, rows: int = 20) -> list[Leased]:
@@ -318,3 +294,19 @@ def _moved(session: Session, destination: str, subject: str, event: str) -> Lane
         raise DueUnknown(due_id=f"{destination} {subject}")
     LANE.move(lane, event)
     return lane
+
+
+# Lanes are opened in order, so that two batches cannot deadlock.
+_POST = """
+WITH posted AS (
+    SELECT * FROM unnest(%(destinations)s::text[], %(subjects)s::text[], %(kinds)s::text[], %(snapshots)s::bytea[])
+                  WITH ORDINALITY AS r(destination, subject, kind, snapshot, n)
+), opened AS (
+    INSERT INTO lane (destination, subject, state, waiting, failures, next_try_at, fence)
+    SELECT DISTINCT destination, subject, 'open', true, 0, %(at)s::timestamptz, 0 FROM posted ORDER BY 1, 2
+    ON CONFLICT (destination, subject) DO UPDATE SET waiting = true WHERE NOT lane.waiting
+)
+INSERT INTO due (destination, subject, kind, snapshot, posted_at, trace, state, tries)
+SELECT destination, subject, kind, snapshot, %(at)s, %(trace)s, 'due', 0 FROM posted ORDER BY n
+RETURNING id
+"""

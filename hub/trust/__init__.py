@@ -8,7 +8,7 @@ grants.py ........ which organisation may see which person, and admit()
 audit.py ......... one row a call, chained in batches afterwards
 """
 
-from hub.trust.audit import Audit, AuditSeal, audit, audit_row, chain
+from hub.trust.audit import Audit, AuditSeal, audit, audit_many, audit_row, chain
 from hub.trust.callers import SCOPES, Caller, NotAllowed, RecordUnknown, require
 from hub.trust.credentials import (
     Credential,
@@ -23,7 +23,7 @@ from hub.trust.credentials import (
     mllp_peer,
     revoke,
 )
-from hub.trust.grants import BreakGlassNeedsReason, Grant, acts_for, admit, break_glass, end_grants, grant, grant_row
+from hub.trust.grants import BreakGlassNeedsReason, Grant, acts_for, admit, break_glass, end_grants, grant, grant_many
 from hub.trust.sealing import Keyring, Sealed, SealedBytes, SealedJson, blind, install, seal, unseal
 from hub.trust.sessions import (
     CodeExpired,
@@ -69,6 +69,7 @@ __all__ = [
     "add_staff",
     "admit",
     "audit",
+    "audit_many",
     "audit_row",
     "bearer",
     "bearers",
@@ -78,7 +79,7 @@ __all__ = [
     "close_session",
     "end_grants",
     "grant",
-    "grant_row",
+    "grant_many",
     "install",
     "issue_access_key",
     "issue_mllp_peer",

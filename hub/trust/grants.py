@@ -4,6 +4,7 @@ A grant is written and ended by the verb that makes the relationship: the accept
 an appointment, an admission, a consultation, a family link. So trust imports nothing above it.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -80,20 +81,22 @@ def grant(
     session.flush()
 
 
-def grant_row(
-    caller: Caller, *, person_id: int, organisation_id: str, basis: str, source: str, until: datetime | None
-) -> dict[str, object]:
-    """The same for an organisation from now on, as data, for verbs that insert a batch in one statement."""
-    return {
-        "person_id": person_id,
-        "organisation_id": organisation_id,
-        "basis": basis,
-        "source": source,
-        "kinds": ["*"],
-        "since": caller.at,
-        "until": until,
-        "written_by": f"{caller.kind}/{caller.id}",
-    }
+def grant_many(session: Session, basis: str, rows: Sequence[tuple[Caller, int, str, str, datetime]]) -> None:
+    """The same for a batch of (caller, person, organisation, source, until), from now on, in one statement."""
+    said = [
+        {
+            "person_id": person_id,
+            "organisation_id": organisation_id,
+            "basis": basis,
+            "source": source,
+            "kinds": ["*"],
+            "since": caller.at.isoformat(),
+            "until": until.isoformat(),
+            "written_by": f"{caller.kind}/{caller.id}",
+        }
+        for caller, person_id, organisation_id, source, until in rows
+    ]
+    session.connection().exec_driver_sql(_GRANT_MANY, {"rows": json.dumps(said)})
 
 
 def end_grants(session: Session, caller: Caller, *, source: str, until: datetime) -> None:
@@ -155,3 +158,10 @@ def _granted(session: Session, caller: Caller, person_ids: Sequence[int], kind: 
 
 def _live(at: datetime):  # type: ignore[no-untyped-def]
     return (Grant.since <= at, or_(Grant.until.is_(None), Grant.until > at))
+
+
+_GRANT_MANY = """
+INSERT INTO access_grant (person_id, organisation_id, basis, source, kinds, since, until, written_by)
+SELECT person_id, organisation_id, basis, source, kinds, since, until, written_by
+FROM json_populate_recordset(NULL::access_grant, %(rows)s::json)
+"""
