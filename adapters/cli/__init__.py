@@ -18,7 +18,7 @@ app.add_typer(hospital, name="hospital")
 app.add_typer(staff, name="staff")
 
 Organisation = Annotated[
-    str, typer.Argument(help="the national code of the institution, 12 characters; a bureau's has 6")
+    str, typer.Argument(help="its national code: 12 characters, a bureau's 6")
 ]
 
 
