@@ -17,9 +17,7 @@ staff = typer.Typer(help="Add the sign-in of a member of staff.")
 app.add_typer(hospital, name="hospital")
 app.add_typer(staff, name="staff")
 
-Organisation = Annotated[
-    str, typer.Argument(help="its national code: 12 characters, a bureau's 6")
-]
+Organisation = Annotated[str, typer.Argument(help="its national code: 12 characters, a bureau's 6")]
 
 
 def main() -> None:
