@@ -30,6 +30,7 @@ from hub.trust import Caller, Door, Keyring
 T = TypeVar("T")
 
 TRIES = 3
+LONGEST_TRACE = 64
 REPEATABLE = {"40001", "40P01"}
 BUSY = {"55P03", "57014"}  # lock_timeout, statement_timeout
 
@@ -112,7 +113,7 @@ def now() -> datetime:
 
 def arriving(name: str, trace: str | None = None) -> Door:
     """A call that has just come in through a door: its time, and a trace of its own unless it brought one."""
-    return Door(at=now(), name=name, trace=trace or uuid.uuid4().hex)
+    return Door(at=now(), name=name, trace=(trace or uuid.uuid4().hex)[:LONGEST_TRACE])
 
 
 def nobody(door: Door) -> Caller:

@@ -77,6 +77,17 @@ class Missing(Invalid):
         super().__init__(element=element, allowed=allowed, problem=Problem.MISSING, **facts)
 
 
+LONGEST_NUMBER = 200
+"""Characters of a number that somebody else gave: HL7's EI.1 has 199, and an index holds not much more."""
+
+
+def within(text: str, most: int, *, element: str) -> str:
+    """The text, if it has at most so many characters: a number, a code, a name. Refuses: Invalid."""
+    if len(text) > most:
+        raise Invalid(element=element, found=f"{text[:20]}…", allowed=f"≤ {most}")
+    return text
+
+
 class Unknown(Fault):
     kind = Kind.UNKNOWN
 

@@ -61,8 +61,9 @@ def start_of(day: date) -> datetime:
 
 
 def bounds_of(day: date) -> tuple[datetime, datetime]:
-    """The half-open interval of instants that a day in China covers."""
-    return start_of(day), start_of(day + timedelta(days=1))
+    """The half-open interval of instants that a day in China covers; the last day there is has no end."""
+    end = start_of(day + timedelta(days=1)) if day < date.max else datetime.max.replace(tzinfo=CHINA)
+    return start_of(day), end
 
 
 def masked_name(name: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from adapters.fhir.resources import Query, Resource, ResourceType
@@ -13,6 +14,7 @@ MOST = 200
 USUAL = 50
 _CONTROL = ("_count", "_format", "_pretty", "_include")
 _DATES = "2026-11-23, 2026-11-23T09:00:00+08:00"
+When = TypeVar("When", date, datetime)
 _PREFIXES = ("eq", "ge", "le", "gt", "lt")
 
 
@@ -108,13 +110,20 @@ def bundle(base: str, resource: ResourceType, given: Iterable[tuple[str, str]], 
     return told
 
 
+def _known_year(when: When) -> When:
+    """Raises ValueError outside the years that anything here can be about; the sums behind them would overflow."""
+    if not 1900 <= when.year < 2200:
+        raise ValueError
+    return when
+
+
 def _moments(said: str, element: str) -> tuple[datetime, datetime]:
     """The instants that a date or an instant covers; a day is a day in China."""
     try:
         if len(said) == 10:
-            day = datetime.combine(date.fromisoformat(said), datetime.min.time(), CHINA)
+            day = datetime.combine(_known_year(date.fromisoformat(said)), datetime.min.time(), CHINA)
             return day.astimezone(UTC), (day + timedelta(days=1)).astimezone(UTC)
-        instant = datetime.fromisoformat(said)
+        instant = _known_year(datetime.fromisoformat(said))
     except ValueError:
         raise Invalid(element=element, found=said, allowed=_DATES) from None
     if instant.tzinfo is None:

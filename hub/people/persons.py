@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hub.db import Base, identity
-from hub.faults import Conflict, Unknown
+from hub.faults import LONGEST_NUMBER, Conflict, Unknown, within
 from hub.people import documents
 from hub.trust import Caller, Sealed, blind, require
 from hub.units import day_of
@@ -111,6 +111,7 @@ def register(
     Refuses: CitizenNumberWrong, IdentifierTaken, NotAllowed.
     """
     require(caller, "people.write")
+    _check_lengths(demographics, identifiers)
     checked = sorted((_checked(caller, item) for item in identifiers), key=_strength)
     known = _known(session, checked)
     if not known:
@@ -209,6 +210,15 @@ def card_number(serial: int) -> str:
     first17 = f"{CARD_PREFIX}{serial:013d}"
     check = documents.check_digit(first17)
     return first17 + ("0" if check == "X" else check)
+
+
+def _check_lengths(facts: Demographics, identifiers: Sequence[Identification]) -> None:
+    within(facts.name, 100, element="name")
+    within(facts.telephone or "", 40, element="telephone")
+    within(facts.address or "", 500, element="address")
+    for item in identifiers:
+        within(item.value, LONGEST_NUMBER, element=item.element)
+        within(item.system, LONGEST_NUMBER, element=item.element)
 
 
 def _checked(caller: Caller, item: Identification) -> Identification:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hub import directory, exchange, people, trust
 from hub.db import Base, identity
-from hub.faults import Missing, Unknown
+from hub.faults import LONGEST_NUMBER, Missing, Unknown, within
 from hub.records.access import readable, require_own
 from hub.records.notices import tell
 from hub.trust import Caller, Sealed
@@ -116,6 +116,7 @@ def publish(
     require_own(caller, organisation_id)
     if not filler_number:
         raise Missing(element="filler_number")
+    within(filler_number, LONGEST_NUMBER, element="filler_number")
     if not observations and not text.strip():
         raise Missing(element="observations", allowed="observations / text")
     facts: dict[str, Any] = {

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hub import people, trust
 from hub.db import Base, identity
-from hub.faults import Conflict, Invalid, Unknown
+from hub.faults import LONGEST_NUMBER, Conflict, Invalid, Unknown, within
 from hub.lifecycle import Lifecycle
 from hub.records.access import readable, require_own
 from hub.trust import Caller
@@ -104,6 +104,7 @@ def open_visit(
     """
     trust.require(caller, "records.write")
     require_own(caller, organisation_id)
+    within(number, LONGEST_NUMBER, element="number")
     made = _insert(
         session,
         organisation_id=organisation_id,

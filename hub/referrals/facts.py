@@ -13,7 +13,7 @@ from typing import TypedDict
 from sqlalchemy.orm import Session
 
 from hub import directory
-from hub.faults import Invalid, Missing, Problem, Refused
+from hub.faults import LONGEST_NUMBER, Invalid, Missing, Problem, Refused, within
 from hub.records import Diagnosis
 
 PRIORITIES = ("routine", "urgent")
@@ -96,6 +96,7 @@ def checked_direction(session: Session, facts: ReferralFacts) -> str:
         raise Missing(element="reason")
     if not facts.diagnoses:
         raise Missing(element="diagnoses")
+    within(facts.placer_number or "", LONGEST_NUMBER, element="placer_number")
     if facts.priority not in PRIORITIES:
         allowed = " / ".join(PRIORITIES)
         raise Invalid(element="priority", found=facts.priority, allowed=allowed, problem=Problem.CODE)
