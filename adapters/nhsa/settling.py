@@ -68,6 +68,7 @@ def quote(session: Session, asked: Asked) -> Done:
         "cvlserv_flag": standing.civil_servant,
         "setl_time": asked.caller.at,
         "balc": Money(standing.account_balance - explained.totals.account),
+        "med_type": info["med_type"] or clearing_type(explained.bill),
         "pool_prop_selfpay": _ratio(explained.ratio),
         "medins_setl_id": asked.request.msgid,
         "clr_optins": asked.region.area,
@@ -221,7 +222,7 @@ def _about(asked: Asked, window: Window) -> dict[str, Any]:
         "mdtrt_id": window.visit_id,
         "psn_type": window.psn_type or OTHER_PERSON,
         "mdtrt_cert_type": said.get("mdtrt_cert_type"),
-        "med_type": said.get("med_type"),
+        "med_type": said.get("med_type") or window.med_type,
         "clr_way": BY_ITEM,
     }
 

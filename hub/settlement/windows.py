@@ -28,7 +28,10 @@ class Naming:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A person and one of their visits at the caller's own hospital. psn_type is the insurer's, "" when not insured."""
+    """A person and one of their visits at the caller's own hospital. psn_type is the insurer's, "" when not insured.
+
+    med_type is what the visit was registered as, None when that was not said yet.
+    """
 
     person_id: int
     card_number: str
@@ -38,6 +41,7 @@ class Window:
     cert_type: str | None
     certno: str | None
     psn_type: str
+    med_type: str | None
     visit_id: int
     number: str
     care: str
@@ -71,6 +75,7 @@ def _window(asked: Naming, row) -> Window | Fault:  # type: ignore[no-untyped-de
         cert_type=row.cert_type,
         certno=None if row.certno is None else unseal(row.certno).decode(),
         psn_type=row.psn_type or "",
+        med_type=row.med_type,
         visit_id=row.visit_id,
         number=row.number,
         care=row.care,
@@ -83,7 +88,7 @@ def _window(asked: Naming, row) -> Window | Fault:  # type: ignore[no-untyped-de
 _WINDOWS = text("""
 SELECT p.id AS person_id, p.card_number, p.name, p.gender, p.birth_date, p.cert_type, p.certno,
        v.id AS visit_id, v.organisation_id, v.number, v.care, v.state, v.begun_at, v.ended_at,
-       owner.card_number AS visit_card, insured.psn_type
+       owner.card_number AS visit_card, insured.psn_type, registered.med_type
   FROM unnest(CAST(:blinds AS bytea[]), CAST(:numbers AS text[]), CAST(:visits AS bigint[]), CAST(:types AS text[]))
        WITH ORDINALITY AS w(blind, number, visit_id, insutype, place)
   LEFT JOIN identifier AS i ON i.system = 'psn_no' AND i.value_blind = w.blind
@@ -91,6 +96,7 @@ SELECT p.id AS person_id, p.card_number, p.name, p.gender, p.birth_date, p.cert_
        i.person_id, (SELECT min(id) FROM person WHERE card_number = w.number))
   LEFT JOIN visit AS v ON v.id = w.visit_id
   LEFT JOIN person AS owner ON owner.id = v.person_id
+  LEFT JOIN insured_visit AS registered ON registered.visit_id = v.id
   LEFT JOIN LATERAL (
        SELECT e.psn_type FROM enrolment AS e
         WHERE e.person_id = p.id AND (w.insutype = '' OR e.insutype = w.insutype)

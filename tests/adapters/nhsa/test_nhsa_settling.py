@@ -280,6 +280,12 @@ def test_the_same_stay_with_a_filed_referral_pays_more(stay, hospital_of, insure
     assert fund(referred) > unreferred
 
 
+def test_a_quote_of_a_stay_says_what_it_was_registered_as(stay):
+    stay.admit(med_type="2101")
+    stay.charge_stay(fee(1, BED, "50.00"))
+    assert stay.quote_stay()["med_type"] == "2101"
+
+
 def test_a_stay_is_not_settled_finally_before_the_discharge(stay):
     stay.admit()
     stay.charge_stay(fee(1, BED, "50.00", "6"))
