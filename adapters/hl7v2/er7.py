@@ -147,6 +147,11 @@ class Repetition:
 _ABSENT = Segment("", STANDARD, "utf-8")
 
 
+def storable(text: str) -> str:
+    """The text as a database can hold it: U+0000 is the one character that it cannot."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 class Message:
     """One message: what came (`raw`), as text, and its segments."""
 

@@ -5,6 +5,7 @@ gives the commit acknowledgement, the second does the verb; `sweep` finishes wha
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -15,10 +16,10 @@ from adapters import door
 from adapters.hl7v2 import acknowledgements, er7, peers, structures
 from adapters.hl7v2.acknowledgements import ACCEPTED, Complaint, Verdict
 from adapters.hl7v2.done import Done
-from adapters.hl7v2.er7 import Message, Unreadable
-from adapters.hl7v2.messages import CODES, MESSAGES, Row, events_of
+from adapters.hl7v2.er7 import Message, Unreadable, storable
+from adapters.hl7v2.messages import CODES, EVERYWHERE, MESSAGES, Row, events_of
 from adapters.hl7v2.mllp import KEPT_BYTES, LIMIT_BYTES, Oversized
-from adapters.hl7v2.structures import FALLBACK, Location
+from adapters.hl7v2.structures import FALLBACK, Finding, Location
 from hub import exchange, trust
 from hub.exchange import Heard
 from hub.faults import Fault, Invalid, Kind, Problem
@@ -204,7 +205,7 @@ class _Reception:
     def _record(
         self, session: Session, caller: Caller, heard: Heard, verdict: Verdict, answer: bytes, done: Done = NOTHING
     ) -> None:
-        fault = verdict.complaints[0].zh if verdict.code != "AA" else None
+        fault = storable(verdict.complaints[0].zh) if verdict.code != "AA" else None
         exchange.answer(session, heard, outcome=verdict.outcome, answer=answer, fault=fault)
         trust.audit(
             session, caller, verb=self.name, outcome=verdict.outcome, person_id=done.person_id, subject=done.subject
@@ -216,13 +217,13 @@ class _Reception:
     def _hear(self, session: Session, caller: Caller, body: bytes | None = None) -> Heard:
         """MSH-9 and MSH-10 are the key of a sender; an empty MSH-10 never is one."""
         message = self.message
-        kind = f"{message.code}^{message.event}"
+        kind = storable(f"{message.code}^{message.event}")
         return exchange.hear(
             session,
             caller,
             door=DOOR,
             kind=kind,
-            key=f"{kind} {message.control_id}" if message.control_id else None,
+            key=storable(f"{kind} {message.control_id}") if message.control_id else None,
             body=message.raw if body is None else body,
             content_hash=message.content_hash(),
             length=len(message.raw),
@@ -241,7 +242,7 @@ class _Reception:
                     session,
                     nobody,
                     door=DOOR,
-                    kind=f"{self.message.code}^{self.message.event}",
+                    kind=storable(f"{self.message.code}^{self.message.event}"),
                     key=None,
                     body=self.message.raw[:KEPT_BYTES],
                     content_hash=self.message.content_hash(),
@@ -274,7 +275,7 @@ class _Reception:
 
 def judge(message: Message, row: Row | None) -> Verdict | None:
     """What can be refused without the hub: type, event, processing id, version, character set, structure."""
-    return _not_offered(message, row) or _undecodable(message) or _malformed(message, row)
+    return _not_offered(message, row) or _undecodable(message) or _unstorable(message) or _malformed(message, row)
 
 
 def sweep(session: Session, caller: Caller) -> str:
@@ -316,6 +317,21 @@ def _undecodable(message: Message) -> Verdict | None:
     return acknowledgements.of_fault(Invalid(element="MSH-18", found=found, allowed=allowed, problem=Problem.CODE))
 
 
+def _unstorable(message: Message) -> Verdict | None:
+    """U+0000, as it is or escaped: it is no character of any text, and no database keeps it."""
+    if "\0" not in message.text and message.delimiters.escape + "X" not in message.text:
+        return None
+    counts: Counter[str] = Counter()
+    for segment in message.segments:
+        counts[segment.name] += 1
+        for number, raw in enumerate(segment.fields):
+            if number and "\0" in segment.unescape(raw):
+                where = Location(segment.name, counts[segment.name], number)
+                fault = Invalid(element=where.element, found="U+0000", allowed="text")
+                return acknowledgements.of_findings([Finding(where, fault)])
+    return None
+
+
 def _malformed(message: Message, row: Row | None) -> Verdict | None:
     assert row is not None
     findings = structures.validate(message, row.structure)
@@ -333,6 +349,6 @@ def _accepted(message: Message) -> Verdict:
 
 def _in_our_words(fault: Fault, row: Row) -> Fault:
     """The hub names an element by its own word; the sender knows it by its place in the message."""
-    if isinstance(fault, Invalid) and (element := row.elements.get(fault.element)):
+    if isinstance(fault, Invalid) and (element := (EVERYWHERE | row.elements).get(fault.element)):
         fault.element = fault.facts["element"] = element
     return fault

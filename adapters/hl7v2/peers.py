@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from adapters import door
-from adapters.hl7v2.er7 import Segment
+from adapters.hl7v2.er7 import Segment, storable
 from hub import trust
 from hub.trust import Caller, Door
 
@@ -22,7 +22,7 @@ _known: WeakKeyDictionary[Engine, _Known] = WeakKeyDictionary()
 def caller(session: Session, header: Segment, *, address: str, arrival: Door) -> Caller:
     """The caller of a message. Refuses: CredentialRefused."""
     known = _known.setdefault(door.engine(), {})
-    key = (address, header.text(3), header.text(4))
+    key = (address, storable(header.text(3)), storable(header.text(4)))
     admitted, since = known.get(key, (None, 0.0))
     if admitted is None or time.monotonic() - since > BELIEVED_SECONDS:
         admitted = trust.mllp_peer(session, address=key[0], application=key[1], facility=key[2], door=arrival)
