@@ -21,7 +21,6 @@ from hub.coverage.filings import ChronicNotFiled, FilingUnknown, file_chronic, f
 from hub.coverage.library import PackMissing, PackTaken, PackUnknown, import_pack, pack_named, pack_of, packs
 from hub.coverage.movements import Moved, Movement, move
 from hub.coverage.packs import Pack, PackWrong, Scheme, read_pack
-from hub.coverage.standing import Filed, Insured
 from hub.coverage.steps import Step, bill_steps, document, line_steps, percent
 from hub.coverage.tables import (
     FILING,
@@ -51,10 +50,8 @@ __all__ = [
     "Entitlement",
     "Estimate",
     "Explanation",
-    "Filed",
     "Filing",
     "FilingUnknown",
-    "Insured",
     "Line",
     "Moved",
     "Movement",

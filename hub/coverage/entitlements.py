@@ -1,22 +1,30 @@
 """All that a bill needs to know of a person: enrolment, pack, filing, the year so far, the account.
 
-Answered in batches; locked for a settlement, unlocked for a quote. The accumulator rows are the lock: two
-settlements of one human wait for each other, in person order.
+Read in batches, one statement a table however many bills; locked for a settlement, unlocked for a quote. The
+accumulator rows are the lock: two settlements of one human wait for each other, in person order.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from hub.coverage.bills import NEW_YEAR, Year
 from hub.coverage.enrolments import NotInsured
 from hub.coverage.filings import ChronicNotFiled
-from hub.coverage.library import in_force
+from hub.coverage.library import in_force, packs_of
 from hub.coverage.packs import Pack
-from hub.coverage.standing import Filed, Insured, Key, Known, Moved, known_of, quotas_of, years_of
 from hub.faults import Fault
+
+Key = tuple[int, int, str]
+"""person_id, year, insutype: an accumulator row."""
+
+
+Found = Row[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +48,16 @@ class Entitlement:
     """The answer; `home` is the person row that is enrolled, whose account pays and whose accumulators move."""
 
     home: int
-    enrolment: Insured
+    enrolment: Found
     pack: Pack
     year: Year
     admissions: int
     balance: int
-    filing: Filed | None
+    filing: Found | None
 
     @property
     def insutype(self) -> str:
-        return self.enrolment.insutype
+        return str(self.enrolment.insutype)
 
     def out_of_area(self, hospital_area: str, emergency: bool) -> str | None:
         """None in the insured city; elsewhere how the journey stands with the insurer."""
@@ -60,28 +68,44 @@ class Entitlement:
         return "emergency" if emergency else "unfiled"
 
 
+@dataclass(slots=True)
+class _Batch:
+    """What the batch's statements brought, by person or key."""
+
+    enrolments: Mapping[int, list[Found]]
+    filings: Mapping[int, list[Found]]
+    packs: Sequence[Pack]
+    accumulators: Mapping[Key, Found] = field(default_factory=dict)
+    chronic: Mapping[tuple[int, int, str, str], int] = field(default_factory=dict)
+    balances: Mapping[int, int] = field(default_factory=dict)
+
+
 def entitlements(session: Session, questions: Sequence[Question], *, lock: bool) -> list[Entitlement | Fault]:
     """One answer a question, in order; with `lock` the accumulator and account rows are held until the commit.
 
     Faults as values: NotInsured, PackMissing, ChronicNotFiled.
     """
     session.flush()
-    known = known_of(session, {person_id for question in questions for person_id in question.person_ids})
-    insured = [_insured(known, question) for question in questions]
+    person_ids = {person_id for question in questions for person_id in question.person_ids}
+    persons = {"persons": sorted(person_ids)}
+    enrolled = _run(session, _ENROLMENTS, persons)
+    filed = _run(session, _FILINGS, persons)
+    packs = packs_of(session, {row.area for row in enrolled})
+    found = _Batch(_by_person(enrolled), _by_person(filed), packs)
+    chosen = [_enrolment(found, question) for question in questions]
     keys = sorted(
         {
-            key
-            for question, row in zip(questions, insured, strict=True)
-            if isinstance(row, Insured)
-            for key in _keys(question, row)
+            (person_id, question.day.year, row.insutype)
+            for question, row in zip(questions, chosen, strict=True)
+            if not isinstance(row, Fault)
+            for person_id in question.person_ids
         }
     )
-    years, balances = years_of(session, keys, lock=lock)
-    quotas = quotas_of(session, keys) if keys and any(question.disease for question in questions) else {}
-    return [
-        row if isinstance(row, Fault) else _answer(question, row, known, years, quotas, balances)
-        for question, row in zip(questions, insured, strict=True)
-    ]
+    found.accumulators = _accumulators(session, keys, lock=lock)
+    if any(question.disease for question in questions):
+        found.chronic = _chronic_uses(session, keys)
+    found.balances = _balances(session, {key[0] for key in keys}, lock=lock)
+    return [_answer(found, question, row) for question, row in zip(questions, chosen, strict=True)]
 
 
 def entitlement(session: Session, question: Question) -> Entitlement:
@@ -94,69 +118,144 @@ def entitlement(session: Session, question: Question) -> Entitlement:
 
 def hold(session: Session, person_ids: Iterable[int], year: int, insutype: str) -> None:
     """Lock a human's accumulators of a year, so that nothing is settled for them meanwhile."""
-    years_of(session, [(person_id, year, insutype) for person_id in sorted(person_ids)], lock=True)
+    _accumulators(session, [(person_id, year, insutype) for person_id in sorted(person_ids)], lock=True)
 
 
-def _answer(
-    question: Question,
-    insured: Insured,
-    known: Known,
-    years: Mapping[Key, Moved],
-    quotas: Mapping[tuple[int, int, str, str], int],
-    balances: Mapping[int, int],
-) -> Entitlement | Fault:
+def _answer(found: _Batch, question: Question, enrolment: Found | Fault) -> Entitlement | Fault:
+    if isinstance(enrolment, Fault):
+        return enrolment
     try:
-        pack = in_force(known.packs, area=insured.area, day=question.day)
+        pack = in_force(found.packs, area=enrolment.area, day=question.day)
     except Fault as missing:
         return missing
-    filed = [row for person_id in question.person_ids for row in known.filed.get(person_id, ())]
-    if question.disease and not _filed_disease(filed, question):
+    filings = [row for person_id in question.person_ids for row in found.filings.get(person_id, ())]
+    if question.disease and not _filed_disease(filings, question):
         return ChronicNotFiled(day=question.day, disease=question.disease)
-    keys = _keys(question, insured)
-    moved = [years[key] for key in keys if key in years]
-    year = Year._make(map(sum, zip(*(row.year for row in moved), strict=True))) if moved else NEW_YEAR
-    if question.disease:
-        year = year._replace(chronic=sum(quotas.get((*key, question.disease), 0) for key in keys))
+    keys = [(person_id, question.day.year, enrolment.insutype) for person_id in question.person_ids]
+    rows = [found.accumulators[key] for key in keys if key in found.accumulators]
+    chronic = sum(found.chronic.get((*key, question.disease), 0) for key in keys) if question.disease else 0
     return Entitlement(
-        home=insured.person_id,
-        enrolment=insured,
+        home=enrolment.person_id,
+        enrolment=enrolment,
         pack=pack,
-        year=year,
-        admissions=sum(row.admissions for row in moved),
-        balance=balances.get(insured.person_id, 0),
-        filing=_winner(filed, question),
+        year=_year(rows, chronic),
+        admissions=sum(row.admissions for row in rows),
+        balance=found.balances.get(enrolment.person_id, 0),
+        filing=_winner(filings, question),
     )
 
 
-def _keys(question: Question, insured: Insured) -> list[Key]:
-    """The year's rows of everybody on the card, for one scheme."""
-    return [(person_id, question.day.year, insured.insutype) for person_id in question.person_ids]
+def _year(rows: Sequence[Found], chronic: int) -> Year:
+    """The sums over the rows of a card; a year without rows is empty."""
+    amounts = [sum(column) for column in zip(*(row[_FIRST_AMOUNT:] for row in rows), strict=True)]
+    return Year._make((*amounts, chronic)) if rows else NEW_YEAR
 
 
-def _insured(known: Known, question: Question) -> Insured | NotInsured:
+_FIRST_AMOUNT = 4
+"""Where in an accumulator's row the amounts of Year begin."""
+
+
+def _enrolment(found: _Batch, question: Question) -> Found | Fault:
     for person_id in question.person_ids:
-        for row in known.insured.get(person_id, ()):
-            if question.insutype in (None, row.insutype) and _stands(row, question.day, question.day):
+        for row in found.enrolments.get(person_id, ()):
+            of_type = question.insutype in (None, row.insutype)
+            if of_type and row.since <= question.day and (row.until is None or question.day <= row.until):
                 return row
     return NotInsured(day=question.day, insutype=question.insutype or "310/390")
 
 
-def _winner(filed: Iterable[Filed], question: Question) -> Filed | None:
+def _winner(filings: Iterable[Found], question: Question) -> Found | None:
     """The referral that counts for a stay: to this hospital, touching the stay, the last one filed."""
     matching = [
         row
-        for row in filed
-        if row.receiver_id == question.hospital_id
-        and row.kind == "referral"
-        and _stands(row, question.first_day, question.day)
+        for row in filings
+        if row.kind == "referral"
+        and row.receiver_id == question.hospital_id
+        and row.since <= question.day
+        and (row.until is None or row.until >= question.first_day)
     ]
     return max(matching, key=lambda row: row.id, default=None)
 
 
-def _filed_disease(filed: Iterable[Filed], question: Question) -> bool:
-    return any(row.disease == question.disease and _stands(row, question.day, question.day) for row in filed)
+def _filed_disease(filings: Iterable[Found], question: Question) -> bool:
+    return any(
+        row.disease == question.disease
+        and row.since <= question.day
+        and (row.until is None or question.day <= row.until)
+        for row in filings
+    )
 
 
-def _stands(row: Insured | Filed, first_day: date, day: date) -> bool:
-    """Whether the validity of a row touches some days."""
-    return row.since <= day and (row.until is None or row.until >= first_day)
+def _by_person(rows: Iterable[Found]) -> dict[int, list[Found]]:
+    by_person: dict[int, list[Found]] = defaultdict(list)
+    for row in rows:
+        by_person[row.person_id].append(row)
+    return by_person
+
+
+def _accumulators(session: Session, keys: Sequence[Key], *, lock: bool) -> dict[Key, Found]:
+    """A year's row is made when first locked; who makes it at the same time waits and then reads the winner's."""
+    if not keys:
+        return {}
+    found = _read_accumulators(session, keys, lock=lock)
+    missing = [key for key in keys if key not in found]
+    if lock and missing:
+        session.connection().exec_driver_sql(_MAKE_ACCUMULATORS, _named(missing))
+        found |= _read_accumulators(session, missing, lock=True)
+    return found
+
+
+def _read_accumulators(session: Session, keys: Sequence[Key], *, lock: bool) -> dict[Key, Found]:
+    rows = _run(session, _ACCUMULATORS + (" FOR UPDATE OF a" if lock else ""), _named(keys))
+    return {(row.person_id, row.year, row.insutype): row for row in rows}
+
+
+def _chronic_uses(session: Session, keys: Sequence[Key]) -> dict[tuple[int, int, str, str], int]:
+    return {(*row[:3], row.disease): row.paid for row in _run(session, _CHRONIC_USES, _named(keys))}
+
+
+def _balances(session: Session, person_ids: Iterable[int], *, lock: bool) -> dict[int, int]:
+    rows = _run(session, _BALANCES + (" FOR UPDATE" if lock else ""), {"persons": sorted(person_ids)})
+    return {row.person_id: row.balance for row in rows}
+
+
+def _named(keys: Sequence[Key]) -> dict[str, Any]:
+    persons, years, insutypes = zip(*keys, strict=True)
+    return {"persons": list(persons), "years": list(years), "insutypes": list(insutypes)}
+
+
+def _run(session: Session, sql: str, parameters: Mapping[str, Any]) -> Sequence[Found]:
+    """A hot statement, as written: compiling an expression would cost more than running it."""
+    return session.connection().exec_driver_sql(sql, parameters).all()
+
+
+_ENROLMENTS = """
+SELECT id, person_id, insutype, psn_type, area, retired, civil_servant, aid, since, until
+  FROM enrolment WHERE person_id = ANY(%(persons)s::bigint[]) AND state = 'active' ORDER BY person_id, insutype"""
+
+_FILINGS = """
+SELECT id, person_id, kind, number, sender_id, sender_visit, receiver_id, direction, disease, since, until
+  FROM filing WHERE person_id = ANY(%(persons)s::bigint[]) AND state = 'filed'"""
+
+_ACCUMULATORS = """
+SELECT person_id, year, insutype, admissions,
+       pool, large, serious, aid, own_in_scope, outpatient_deductible, outpatient_pool
+  FROM unnest(%(persons)s::bigint[], %(years)s::bigint[], %(insutypes)s::text[]) AS k(person_id, year, insutype)
+  JOIN accumulator AS a USING (person_id, year, insutype)
+ ORDER BY person_id, year, insutype"""
+
+_MAKE_ACCUMULATORS = """
+INSERT INTO accumulator (person_id, year, insutype, admissions,
+       pool, large, serious, aid, own_in_scope, outpatient_deductible, outpatient_pool)
+SELECT person_id, year, insutype, 0, 0, 0, 0, 0, 0, 0, 0
+  FROM unnest(%(persons)s::bigint[], %(years)s::bigint[], %(insutypes)s::text[]) AS k(person_id, year, insutype)
+ ORDER BY person_id, year, insutype
+ON CONFLICT DO NOTHING"""
+
+_CHRONIC_USES = """
+SELECT person_id, year, insutype, disease, paid
+  FROM unnest(%(persons)s::bigint[], %(years)s::bigint[], %(insutypes)s::text[]) AS k(person_id, year, insutype)
+  JOIN chronic_use USING (person_id, year, insutype)"""
+
+_BALANCES = """
+SELECT person_id, balance FROM personal_account WHERE person_id = ANY(%(persons)s::bigint[]) ORDER BY person_id"""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import NamedTuple
+from functools import lru_cache
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,16 +12,6 @@ from hub.coverage.packs import Pack, read_pack
 from hub.coverage.tables import BenefitPack
 from hub.faults import Conflict, Refused, Unknown
 from hub.trust import Caller
-
-
-class Issued(NamedTuple):
-    """A pack's row without its text."""
-
-    id: str
-    area: str
-    content_hash: str
-    valid_from: date
-    valid_to: date | None
 
 
 class PackTaken(Conflict):
@@ -71,11 +61,18 @@ def import_pack(session: Session, caller: Caller, *, text: str) -> Pack:
 
 def pack_of(session: Session, *, area: str, day: date) -> Pack:
     """The pack of an insured area in force on a day. Refuses: PackMissing."""
-    issued = select(
-        BenefitPack.id, BenefitPack.area, BenefitPack.content_hash, BenefitPack.valid_from, BenefitPack.valid_to
-    )
-    rows = session.execute(issued.order_by(BenefitPack.valid_from.desc()))
-    return in_force(read_issued(session, [Issued(*row) for row in rows]), area=area, day=day)
+    return in_force(packs_of(session, [area]), area=area, day=day)
+
+
+def packs(session: Session) -> Sequence[BenefitPack]:
+    """Every pack imported, newest first."""
+    return session.scalars(select(BenefitPack).order_by(BenefitPack.valid_from.desc())).all()
+
+
+def packs_of(session: Session, areas: Iterable[str]) -> list[Pack]:
+    """Every pack of some areas, newest first."""
+    wanted = select(BenefitPack.text).where(BenefitPack.area.in_(tuple(areas)))
+    return [_read(text) for text in session.scalars(wanted.order_by(BenefitPack.valid_from.desc()))]
 
 
 def in_force(packs: Iterable[Pack], *, area: str, day: date) -> Pack:
@@ -88,32 +85,11 @@ def in_force(packs: Iterable[Pack], *, area: str, day: date) -> Pack:
 
 def pack_named(session: Session, pack_id: str) -> Pack:
     """A pack that stands. Refuses: PackUnknown."""
-    wanted = select(BenefitPack.content_hash, BenefitPack.text).where(BenefitPack.id == pack_id)
-    found = session.execute(wanted).one_or_none()
-    if found is None:
+    text = session.scalars(select(BenefitPack.text).where(BenefitPack.id == pack_id)).first()
+    if text is None:
         raise PackUnknown(pack_id=pack_id)
-    return _read(*found)
+    return _read(text)
 
 
-def packs(session: Session) -> Sequence[BenefitPack]:
-    """Every pack imported, newest first."""
-    return session.scalars(select(BenefitPack).order_by(BenefitPack.valid_from.desc())).all()
-
-
-def read_issued(session: Session, issued: Sequence[Issued]) -> list[Pack]:
-    """The packs of some rows, read from their text where this process has not read them yet."""
-    new = [row.id for row in issued if row.content_hash not in _packs_read]
-    if new:
-        for row in session.execute(select(BenefitPack.content_hash, BenefitPack.text).where(BenefitPack.id.in_(new))):
-            _read(*row)
-    return [_packs_read[row.content_hash] for row in issued]
-
-
-# A text never changes under its hash, so a process keeps what it has read.
-_packs_read: dict[str, Pack] = {}
-
-
-def _read(content_hash: str, text: str) -> Pack:
-    if content_hash not in _packs_read:
-        _packs_read[content_hash] = read_pack(text)
-    return _packs_read[content_hash]
+# The text decides, so a process may keep what it has read.
+_read = lru_cache(maxsize=64)(read_pack)

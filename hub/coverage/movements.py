@@ -42,11 +42,11 @@ def move(session: Session, moves: Sequence[Moved]) -> None:
     One movement a row: two of the same person, year and scheme are moved one after the other.
     """
     run = session.connection().exec_driver_sql
-    moving = [moved for moved in moves if any(moved.movement)]
+    moving = [moved for moved in moves if any(moved.movement[:_OF_ACCUMULATOR])]
     if moving:
         # Plain integers: the driver takes an array's type from its first element, and Money looks small to it.
-        by = {name: [int(getattr(moved.movement, name)) for moved in moving] for name in (*ACCUMULATORS, "account")}
-        run(_MOVE, _named(moving) | by)
+        by = {name: [int(getattr(moved.movement, name)) for moved in moving] for name in ACCUMULATORS}
+        run(_MOVE_ACCUMULATORS, _named(moving) | by)
     quotas = [moved for moved in moves if moved.movement.chronic]
     if quotas:
         used = {
@@ -55,6 +55,9 @@ def move(session: Session, moves: Sequence[Moved]) -> None:
         }
         run(_MAKE_QUOTAS, _named(quotas) | used)
         run(_MOVE_QUOTAS, _named(quotas) | used)
+    paying = [moved for moved in moves if moved.movement.account]
+    if paying:
+        run(_MOVE_ACCOUNTS, _named(paying) | {"by": [int(moved.movement.account) for moved in paying]})
 
 
 def _named(moves: Sequence[Moved]) -> dict[str, Any]:
@@ -65,18 +68,7 @@ def _named(moves: Sequence[Moved]) -> dict[str, Any]:
     }
 
 
-_MOVE = """
-WITH m AS (
-    SELECT * FROM unnest(%(persons)s::bigint[], %(years)s::bigint[], %(insutypes)s::text[], %(admissions)s::bigint[],
-                         %(pool)s::bigint[], %(large)s::bigint[], %(serious)s::bigint[], %(aid)s::bigint[],
-                         %(own_in_scope)s::bigint[], %(outpatient_deductible)s::bigint[],
-                         %(outpatient_pool)s::bigint[], %(account)s::bigint[])
-                  AS m(person_id, year, insutype, admissions, pool, large, serious, aid,
-                       own_in_scope, outpatient_deductible, outpatient_pool, account)
-), paid AS (
-    UPDATE personal_account AS p SET balance = p.balance - m.account
-      FROM m WHERE p.person_id = m.person_id AND m.account <> 0
-)
+_MOVE_ACCUMULATORS = """
 UPDATE accumulator AS a
    SET admissions = a.admissions + m.admissions,
        pool = a.pool + m.pool,
@@ -86,7 +78,12 @@ UPDATE accumulator AS a
        own_in_scope = a.own_in_scope + m.own_in_scope,
        outpatient_deductible = a.outpatient_deductible + m.outpatient_deductible,
        outpatient_pool = a.outpatient_pool + m.outpatient_pool
-  FROM m WHERE a.person_id = m.person_id AND a.year = m.year AND a.insutype = m.insutype"""
+  FROM unnest(%(persons)s::bigint[], %(years)s::bigint[], %(insutypes)s::text[], %(admissions)s::bigint[],
+              %(pool)s::bigint[], %(large)s::bigint[], %(serious)s::bigint[], %(aid)s::bigint[],
+              %(own_in_scope)s::bigint[], %(outpatient_deductible)s::bigint[], %(outpatient_pool)s::bigint[])
+       AS m(person_id, year, insutype, admissions, pool, large, serious, aid,
+            own_in_scope, outpatient_deductible, outpatient_pool)
+ WHERE a.person_id = m.person_id AND a.year = m.year AND a.insutype = m.insutype"""
 
 _MAKE_QUOTAS = """
 INSERT INTO chronic_use (person_id, year, insutype, disease, paid)
@@ -100,3 +97,7 @@ UPDATE chronic_use AS u SET paid = u.paid + m.paid
   FROM unnest(%(persons)s::bigint[], %(years)s::bigint[], %(insutypes)s::text[], %(diseases)s::text[], %(by)s::bigint[])
        AS m(person_id, year, insutype, disease, paid)
  WHERE u.person_id = m.person_id AND u.year = m.year AND u.insutype = m.insutype AND u.disease = m.disease"""
+
+_MOVE_ACCOUNTS = """
+UPDATE personal_account AS p SET balance = p.balance - m.paid
+  FROM unnest(%(persons)s::bigint[], %(by)s::bigint[]) AS m(person_id, paid) WHERE p.person_id = m.person_id"""

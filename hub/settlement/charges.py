@@ -18,7 +18,6 @@ from hub.coverage import (
     Bill,
     Entitlement,
     Explanation,
-    Filed,
     Line,
     Question,
     Referral,
@@ -274,7 +273,7 @@ class _History:
         referral = None
         if known.filing is not None:
             paid = sender.deductible if sender is not None else 0
-            referral = Referral(filed=True, direction=known.filing.direction or "up", deductible_paid=paid)
+            referral = Referral(filed=True, direction=known.filing.direction, deductible_paid=paid)
         counted = parts[0] if parts else sender
         standing = replace(
             standing,
@@ -332,7 +331,7 @@ def _parts_of_stays(session: Session, visit_ids: Iterable[int]) -> Mapping[int, 
     return parts
 
 
-def _sending_stays(session: Session, filings: Iterable[Filed], person_ids: Iterable[int]) -> Sequence[Found]:
+def _sending_stays(session: Session, filings: Iterable[Found], person_ids: Iterable[int]) -> Sequence[Found]:
     """The settled stays of some people at the hospitals that sent them: deductible borne, admission counted."""
     senders = {filing.sender_id for filing in filings if filing.sender_id}
     if not senders or not person_ids:
