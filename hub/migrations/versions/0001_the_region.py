@@ -1,12 +1,13 @@
-"""Every table of the region's rooms."""
+"""Every table of the region's rooms, as they stood at the first release."""
+
+from pathlib import Path
 
 from alembic import op
-
-from hub.db import Base
 
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
-    Base.metadata.create_all(op.get_bind())
+    sql = Path(__file__).with_suffix(".sql").read_text(encoding="utf8")
+    op.get_bind().exec_driver_sql(sql)
