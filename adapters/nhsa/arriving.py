@@ -32,7 +32,12 @@ def knocking(infno: str, headers: Mapping[str, str], body: bytes, arrived: Door)
     """Raises GatewayRefused: a header is missing, or the time is outside the window."""
     spoken = region(HOME_AREA)
     window = timedelta(minutes=spoken.signing_window_minutes)
-    return Knocking(arrived, SIGNINGS[spoken.signing].knock(headers, at=arrived.at, window=window), infno[:6], body)
+    return Knocking(
+        arrived,
+        SIGNINGS[spoken.signing].knock(headers, at=arrived.at, window=window),
+        infno[:6].replace("\0", "?"),
+        body,
+    )
 
 
 def callers(session: Session, names: set[str], arrived: Door) -> dict[str, tuple[Caller, str]]:

@@ -9,10 +9,12 @@ from fastapi import FastAPI
 from starlette.routing import Route as StarletteRoute
 
 from adapters import fhir
-from adapters.nhsa.served import VERBS
+from adapters.nhsa.region import HOME_AREA, region
 
 MACHINES = ("/api/", "/fhir", "/nhsa")
 NOT_OURS = ("/docs", "/openapi.json", "/metrics", "/health", "/static")
+SERVED = sorted(region(HOME_AREA).served)
+"""The transactions of the national interface that this region offers."""
 _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 
 
@@ -40,7 +42,7 @@ class Door(NamedTuple):
 
 def doors(app: FastAPI) -> list[Door]:
     """Every route, those of the generic doors written out."""
-    found = [*_walk(app.routes), *_of_fhir(), *(Door("POST", f"/nhsa/{infno}") for infno in VERBS)]
+    found = [*_walk(app.routes), *_of_fhir(), *(Door("POST", f"/nhsa/{infno}") for infno in SERVED)]
     generic = {"/fhir", "/fhir/{rest:path}", "/nhsa/{infno}"}
     return sorted({one for one in found if one.path not in generic and not one.path.startswith(NOT_OURS)})
 

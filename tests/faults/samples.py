@@ -8,9 +8,9 @@ from msgspec import inspect
 
 from adapters import door
 from adapters.nhsa.region import HOME_AREA, region
-from adapters.nhsa.served import VERBS
 from adapters.nhsa.tables import Field, Transaction, transaction
 from hub.units import CHINA
+from tests.faults.doors import SERVED
 from tests.faults.world import World
 from tests.region import COUNTY, COUNTY_DOCTOR, EXPERT, TERTIARY
 
@@ -127,7 +127,7 @@ def transaction_bundle(world: World) -> dict[str, Any]:
 def transactions(world: World) -> dict[str, dict[str, Any]]:
     """The `input` of every transaction that is served, each field said, from its field table."""
     spoken = region(HOME_AREA)
-    return {infno: _input(transaction(infno, spoken), world) for infno in VERBS}
+    return {infno: _input(transaction(infno, spoken), world) for infno in SERVED}
 
 
 def _input(asked: Transaction, world: World) -> dict[str, Any]:
