@@ -1,7 +1,8 @@
 """What a form sent: read as text once, and turned into numbers and amounts with a refusal that names the field."""
 
 import re
-from datetime import date
+from contextlib import suppress
+from datetime import date, datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -22,7 +23,7 @@ class Form:
         """Trimmed text without control characters. Refuses: Invalid over the limit."""
         value = self._fields.get(name, "")
         text = value if isinstance(value, str) else ""
-        text = "".join(c for c in text if c.isprintable() or c in "\n\t").strip()
+        text = _readable(text)
         if len(text) > limit:
             raise Invalid(element=name, found=f"{text[:20]}…", allowed=f"≤ {limit}")
         return text
@@ -30,7 +31,8 @@ class Form:
     def several(self, name: str) -> list[str]:
         """What was ticked under one name."""
         values = self._fields.getlist(name) if hasattr(self._fields, "getlist") else []
-        return [value[:100] for value in values if isinstance(value, str) and value]
+        found = [_readable(value)[:100] for value in values if isinstance(value, str)]
+        return [text for text in found if text]
 
     def needed(self, name: str, *, limit: int = TEXT_LIMIT) -> str:
         """Text that must be there. Refuses: Missing, Invalid."""
@@ -61,11 +63,28 @@ class Form:
         return amount
 
     def day(self, name: str, default: date) -> date:
-        """A day as 2026-11-23; what is not a day is the default."""
+        """A day as 2026-11-23; what is not a day, or one that no page can be about, is the default."""
         try:
-            return date.fromisoformat(self.text(name, limit=40))
+            day = date.fromisoformat(self.text(name))
         except ValueError:
             return default
+        return day if 1900 <= day.year < 2200 else default
+
+    def instant(self, name: str) -> datetime | None:
+        """An instant with its zone, None when nothing was sent. Refuses: Invalid."""
+        text = self.text(name, limit=40)
+        if not text:
+            return None
+        with suppress(ValueError):
+            instant = datetime.fromisoformat(text)
+            if instant.tzinfo is not None and 1900 <= instant.year < 2200:
+                return instant
+        raise Invalid(element=name, found=text[:20], allowed="2026-11-23T09:00:00+08:00")
+
+
+def _readable(text: str) -> str:
+    """Trimmed, without control characters."""
+    return "".join(c for c in text if c.isprintable() or c in "\n\t").strip()
 
 
 def query_of(request: Request) -> Form:

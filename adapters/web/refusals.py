@@ -156,7 +156,7 @@ async def _answer(request: Request, inner: Callable[[Request], Coroutine[Any, An
             call.outcome = "not-found"
             return plain_page(request, 404, "missing")
         if request.method == "POST":
-            request.state.form = Form(await request.form())
+            request.state.form = Form(await request.form(max_files=0))  # no page takes a file
         return await inner(request)
     except sessions.SignInNeeded as needed:
         call.outcome = "sign-in-needed"

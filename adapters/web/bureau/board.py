@@ -17,11 +17,13 @@ from adapters.web.forms import form_of, query_of
 from adapters.web.pages import page, see_other
 from adapters.web.refusals import PageRoute
 from hub import directory, reconciliation, trust
+from hub.faults import Invalid, Problem
 from hub.reconciliation import ACTIONS, BREAK, USUAL_ACTION, Bridge, Cell, Kind
 from hub.units import day_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 DAYS = 7
+DECISIONS = ("propose", "approve", "send-back", "resolve")
 SMALL, LARGE = 100_00, 10_000_00
 """Up to 100 yuan a difference is light, from 10,000 yuan it is heavy."""
 
@@ -131,6 +133,8 @@ def decide(request: Request, break_id: int, event: str) -> Response:
 
     def work(session: Session) -> None:
         clerk = sessions.clerk(session, request, "bureau")
+        if event not in DECISIONS:
+            raise Invalid(element="event", found=event, allowed="、".join(DECISIONS), problem=Problem.CODE)
         note = form.text("note", limit=500)
         if event == "propose":
             action = form.needed("action", limit=40)

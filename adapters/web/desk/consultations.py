@@ -1,7 +1,6 @@
 """Remote consultations: asked, scheduled, held, signed, countersigned."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
@@ -195,8 +194,7 @@ def _facts(clerk: sessions.Clerk, form: Form) -> ConsultationFacts:
 
 
 def _schedule(session: Session, caller: Caller, consultation_id: int, form: Form) -> None:
-    start = datetime.fromisoformat(form.text("start")) if form.text("start") else None
-    consultations.schedule(session, caller, consultation_id=consultation_id, start_at=start)
+    consultations.schedule(session, caller, consultation_id=consultation_id, start_at=form.instant("start"))
 
 
 def _sign(session: Session, caller: Caller, consultation_id: int, form: Form) -> None:
