@@ -26,6 +26,14 @@ def pytest_configure(config: pytest.Config) -> None:
     trust.install(KEYRING)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`make quick` keeps what needs no database, or only a transaction that is rolled back."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if "server" in fixtures and ("session" not in fixtures or "engine" in fixtures):
+            item.add_marker(pytest.mark.quick_skip)
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[EmbeddedPostgres]:
     """One PostgreSQL of our own; ONECARD_TEST_POSTGRES_BIN names another version's programs."""

@@ -63,7 +63,7 @@ def believed(came: Knocking, known: Mapping[str, tuple[Caller, str]]) -> Caller:
 def read(came: Knocking) -> Said:
     """Envelope and input, checked against their field tables; who sent them is not looked at.
 
-    Refuses: Invalid, Missing, NotOffered.
+    Refuses: Invalid, Missing, TransactionNotOffered.
     """
     spoken = region(HOME_AREA)
     found = envelope.decode(came.body)

@@ -20,7 +20,7 @@ _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _serial = itertools.count(secrets.randbelow(10**10))
 
 
-class NotOffered(Refused):
+class TransactionNotOffered(Refused):
     zh = "本地区（{region}）未开通交易 {infno} {name}。"
     en = "Transaction {infno} ({name}) is not offered by this region ({region})."
 
@@ -61,7 +61,7 @@ def decode(body: bytes) -> dict[str, Any]:
 def open_envelope(found: dict[str, Any], *, asked: str, path: str, spoken: Region) -> Request:
     """Check the envelope of a request signed for transaction `asked` that came on `path`.
 
-    Refuses: Missing, Invalid, NotOffered.
+    Refuses: Missing, Invalid, TransactionNotOffered.
     """
     head = transaction("envelope", spoken).incoming["request"].read_row(found, "")
     infno, msgid = head["infno"], head["msgid"]
@@ -70,7 +70,7 @@ def open_envelope(found: dict[str, Any], *, asked: str, path: str, spoken: Regio
     if infno != asked:
         raise Invalid(element="infno", found=infno, allowed=f"与请求头 _api_name 相同（{asked}）")
     if infno not in spoken.served:
-        raise NotOffered(infno=infno, name=names().get(infno, "未知交易"), region=spoken.name)
+        raise TransactionNotOffered(infno=infno, name=names().get(infno, "未知交易"), region=spoken.name)
     if "input" not in found:
         raise Missing(element="input", allowed="交易的输入节点。")
     return Request(infno, msgid, head, found["input"], content_hash(infno, found["input"]))

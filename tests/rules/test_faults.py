@@ -28,8 +28,8 @@ def test_every_fault_is_of_a_kind_and_says_so_in_both_languages(fault: type[Faul
 
 
 def test_every_code_belongs_to_one_fault() -> None:
-    codes = [fault.__new__(fault).code for fault in every_fault()]
-    assert sorted(codes) == sorted(set(codes))
+    codes = {f"{fault.__module__}.{fault.__name__}": fault.__new__(fault).code for fault in every_fault()}
+    assert sorted(codes.values()) == sorted(set(codes.values()))
 
 
 @pytest.mark.parametrize(
