@@ -1,7 +1,7 @@
 """Results: read by whoever may, published by the hospital that made them."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -30,7 +30,7 @@ class ReportBody(Body, frozen=True):
     filler_number: str
     order: Coded
     author: Named
-    issued_at: datetime
+    issued_at: Annotated[datetime, msgspec.Meta(tz=True)]
     observations: tuple[ObservationBody, ...] = ()
     text: str = ""
     visit_id: Id | None = None

@@ -82,13 +82,16 @@ def _entries(body: Any) -> list[_Entry]:
         asked = one.get("request")
         if asked is None:
             raise ResourceInvalid([Issue(f"Bundle.entry[{n}].request", "required", "a transaction says what to do")])
+        resource = one.get("resource") or {}
+        if not isinstance(resource, dict):
+            raise ResourceInvalid([Issue(f"Bundle.entry[{n}].resource", "structure", "a resource is an object")])
         entries.append(
             _Entry(
                 f"Bundle.entry[{n}]",
                 asked["method"],
                 asked["url"],
                 one.get("fullUrl", ""),
-                one.get("resource") or {},
+                resource,
                 asked.get("ifMatch"),
                 asked.get("ifNoneExist"),
             )

@@ -7,7 +7,7 @@ the earlier one stays as it was. Rows are never updated.
 import hashlib
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, func, or_, select
@@ -16,12 +16,16 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hub import directory, exchange, people, trust
 from hub.db import Base, identity
-from hub.faults import LONGEST_NUMBER, Missing, Unknown, within
+from hub.faults import LONGEST_NUMBER, Invalid, Missing, Unknown, within
 from hub.records.access import readable, require_own
 from hub.records.notices import tell
 from hub.trust import Caller, Sealed
 
 _CORRECTIONS = 421_201
+
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+AHEAD = timedelta(days=2)
+"""How far a hospital's clock may run before ours."""
 
 
 class ReportUnknown(Unknown):
@@ -110,7 +114,7 @@ def publish(
 
     What is new goes to the organisations of `copies_to` and is told to the patient.
 
-    Refuses: NotAllowed, NotYourRecord, Missing.
+    Refuses: NotAllowed, NotYourRecord, Missing, Invalid.
     """
     trust.require(caller, "records.write")
     require_own(caller, organisation_id)
@@ -119,6 +123,9 @@ def publish(
     within(filler_number, LONGEST_NUMBER, element="filler_number")
     if not observations and not text.strip():
         raise Missing(element="observations", allowed="observations / text")
+    if not EARLIEST <= issued_at <= caller.at + AHEAD:
+        allowed = f"{EARLIEST.date()} – {(caller.at + AHEAD).date()}"
+        raise Invalid(element="issued_at", found=issued_at.isoformat(), allowed=allowed)
     facts: dict[str, Any] = {
         "organisation_id": organisation_id,
         "filler_number": filler_number,
