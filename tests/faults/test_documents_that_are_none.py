@@ -109,3 +109,14 @@ def test_a_row_of_others_is_as_unknown_as_one_that_does_not_exist(world: World) 
         with findings:
             assert [answer.status_code for answer in answers] == [404, 404], f"{door} {answers[0].status_code}"
     findings.none()
+
+
+def test_what_is_accepted_does_show_in_what_is_written(world: World) -> None:
+    """The measure of all these tests is no constant: a hold is a row more, a second one of the same place is none."""
+    before = world.written()
+    body = {"slot_id": world.ours["slots"][9], "person_id": world.ours["person"]}
+    assert world.send("POST", "/api/v1/holds", json=body, headers=world.bearer()).status_code == 201
+    held = world.written()
+    assert {name for name in held if held[name] != before[name]} == {"slot_hold", "slot"}
+    world.send("POST", "/api/v1/holds", json=body, headers=world.bearer())
+    assert world.written() == held

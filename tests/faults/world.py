@@ -84,13 +84,13 @@ class World:
         return {"Authorization": f"Bearer {self.tokens[organisation_id]}"}
 
     def written(self) -> dict[str, str]:
-        """What stands in every table but those of traces, as one hash a table."""
+        """Rows and their last writers in every table but those of traces: a row added, changed or gone shows."""
         with self.engine.connect() as connection:
             names = connection.scalars(
                 text("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace")
             ).all()
             kept = sorted(set(names) - set(TRACES))
-            one = "(SELECT '{0}' AS name, md5(coalesce(string_agg(t::text, '' ORDER BY t::text), '')) FROM \"{0}\" t)"
+            one = "(SELECT '{0}', count(*) || '/' || coalesce(sum(xmin::text::bigint), 0) FROM \"{0}\")"
             rows = connection.execute(text(" UNION ALL ".join(one.format(name) for name in kept)))
             return dict(rows.all())
 
