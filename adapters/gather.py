@@ -124,17 +124,17 @@ class Gatherer(Generic[Item, Outcome]):
     def _settle(self, items: Sequence[Item], futures: Sequence["Future[Outcome]"]) -> None:
         try:
             outcomes = self._transact(lambda session: self._work(session, items))
-        except DBAPIError as trouble:
-            if trouble.connection_invalidated:
+        except Fault as refused:
+            outcomes = [refused] * len(items)
+        except Exception as trouble:
+            if isinstance(trouble, DBAPIError) and trouble.connection_invalidated:
                 outcomes = [OutcomeUnknown()] * len(items)
             elif len(items) == 1:
                 raise
-            else:
+            else:  # only the poison may fail, whether the database refused it or a bug of ours did
                 for item, future in zip(items, futures, strict=True):
                     self._singly(item, future)
                 return
-        except Fault as refused:
-            outcomes = [refused] * len(items)
         for future, outcome in zip(futures, outcomes, strict=True):
             if isinstance(outcome, Fault):
                 future.set_exception(outcome)

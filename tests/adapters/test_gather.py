@@ -106,13 +106,14 @@ def test_who_waited_too_long_is_refused_without_effect():
     assert work.batches == []
 
 
-def test_when_the_database_refuses_a_batch_only_the_poison_fails():
+@pytest.mark.parametrize("trouble", [IntegrityError("insert", {}, Exception("poison")), RuntimeError("bug")])
+def test_when_one_item_breaks_a_batch_only_the_poison_fails(trouble):
     calls = []
 
     def work(session, items):
         calls.append(list(items))
         if 13 in items:
-            raise IntegrityError("insert", {}, Exception("poison"))
+            raise trouble
         return [2 * n for n in items]
 
     gate = threading.Event()
@@ -128,7 +129,7 @@ def test_when_the_database_refuses_a_batch_only_the_poison_fails():
         rest = [made.submit(n) for n in (2, 13, 4)]
         gate.set()
         assert (first.result(5), rest[0].result(5), rest[2].result(5)) == (2, 4, 8)
-        with pytest.raises(IntegrityError):
+        with pytest.raises(type(trouble)):
             rest[1].result(5)
     assert calls == [[1], [2, 13, 4], [2], [13], [4]]
 
