@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, bindparam, insert, select, text, update
+from sqlalchemy import ForeignKey, Index, LargeBinary, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hub.db import Base, Instant, identity
+from hub.db import Base, identity
 from hub.faults import Unknown
-from hub.trust import Caller, SealedBytes
+from hub.trust import Caller, SealedBytes, seal
 
 GOOD = "ok"
 LONGEST_KEY = 250
@@ -91,20 +91,18 @@ def hear(
     """
     if key is not None and len(key) > LONGEST_KEY:
         key = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
-    message_id, claimed = session.execute(
-        _HEAR,
-        {
-            "door": door,
-            "sender": caller.id,
-            "kind": kind,
-            "key": key,
-            "content_hash": content_hash,
-            "length": len(body) if length is None else length,
-            "body": body,
-            "heard_at": caller.at,
-            "trace": caller.trace,
-        },
-    ).one()
+    said = {
+        "door": door,
+        "sender": caller.id,
+        "kind": kind,
+        "key": key,
+        "content_hash": content_hash,
+        "length": len(body) if length is None else length,
+        "body": seal(body),
+        "heard_at": caller.at,
+        "trace": caller.trace,
+    }
+    message_id, claimed = session.connection().exec_driver_sql(_HEAR, said).one()
     if claimed or key is None:
         return Heard(message_id)
     return _known_key(session, caller, door=door, key=key, message_id=message_id, content_hash=content_hash)
@@ -120,12 +118,8 @@ def answer(
     session: Session, heard: Heard, *, outcome: str = GOOD, answer: bytes | None, fault: str | None = None
 ) -> None:
     """Store the answer a message got. `outcome` is "ok" or the code of a Fault, `fault` its sentence."""
-    session.execute(
-        update(HeardMessage)
-        .where(HeardMessage.id == heard.id)
-        .values(outcome=outcome, answer=answer, fault=fault)
-        .execution_options(synchronize_session=False)
-    )
+    said = {"id": heard.id, "outcome": outcome, "answer": None if answer is None else seal(answer), "fault": fault}
+    session.connection().exec_driver_sql(_ANSWER, said)
 
 
 def kept(
@@ -236,10 +230,10 @@ def _known_key(session: Session, caller: Caller, *, door: str, key: str, message
 
 
 # The message and its key in one statement; a key that another transaction holds makes it wait for that one.
-_HEAR = text("""
+_HEAR = """
 WITH message AS (
     INSERT INTO heard (door, sender, kind, key, content_hash, length, body, heard_at, trace)
-    VALUES (:door, :sender, :kind, :key, :content_hash, :length, :body, :heard_at, :trace)
+    VALUES (%(door)s, %(sender)s, %(kind)s, %(key)s, %(content_hash)s, %(length)s, %(body)s, %(heard_at)s, %(trace)s)
     RETURNING id, sender, door, key
 ), claimed AS (
     INSERT INTO heard_key (sender, door, key, message_id)
@@ -248,4 +242,6 @@ WITH message AS (
     RETURNING message_id
 )
 SELECT id, EXISTS (SELECT FROM claimed) AS claimed FROM message
-""").bindparams(bindparam("body", type_=SealedBytes), bindparam("heard_at", type_=Instant))
+"""
+
+_ANSWER = "UPDATE heard SET outcome = %(outcome)s, answer = %(answer)s, fault = %(fault)s WHERE id = %(id)s"

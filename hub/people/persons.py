@@ -15,7 +15,18 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, Select, func, select, tuple_
+from sqlalchemy import (
+    ARRAY,
+    CheckConstraint,
+    ForeignKey,
+    LargeBinary,
+    Select,
+    Text,
+    bindparam,
+    column,
+    func,
+    select,
+)
 from sqlalchemy import Sequence as DbSequence
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -246,11 +257,8 @@ def _one_at_a_time(session: Session, identifiers: Sequence[Identification]) -> N
 def _known(session: Session, identifiers: Sequence[Identification]) -> dict[Identification, Person]:
     """Whom the numbers belong to that are known already, in one question; a card is asked for by itself."""
     wanted = {(item.system, blind(item.system, item.value)): item for item in identifiers if item.system != "card"}
-    rows = session.execute(
-        select(Identifier.system, Identifier.value_blind, Person)
-        .join(Person, Person.id == Identifier.person_id)
-        .where(tuple_(Identifier.system, Identifier.value_blind).in_(wanted))
-    )
+    systems, blinds = zip(*wanted, strict=True) if wanted else ((), ())
+    rows = session.execute(_KNOWN, {"systems": list(systems), "blinds": list(blinds)})
     found = {wanted[(system, value_blind)]: row for system, value_blind, row in rows}
     for item in identifiers:
         if item.system == "card":
@@ -326,3 +334,16 @@ def _attach(session: Session, row: Person, item: Identification) -> None:
 
 def _shown(value: str) -> str:
     return value if len(value) <= 6 else value[:2] + "*" * (len(value) - 6) + value[-4:]
+
+
+# Built once: every message about a person asks this first.
+_asked = (
+    func.unnest(bindparam("systems", type_=ARRAY(Text)), bindparam("blinds", type_=ARRAY(LargeBinary)))
+    .table_valued(column("system", Text), column("value_blind", LargeBinary), name="asked")
+    .render_derived()
+)
+_KNOWN = (
+    select(Identifier.system, Identifier.value_blind, Person)
+    .join(_asked, (Identifier.system == _asked.c.system) & (Identifier.value_blind == _asked.c.value_blind))
+    .join(Person, Person.id == Identifier.person_id)
+)

@@ -4,12 +4,12 @@ The grant that lets a hospital see its patient's records from elsewhere is writt
 and ended by the discharge.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, or_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hub import people, trust
@@ -105,17 +105,18 @@ def open_visit(
     trust.require(caller, "records.write")
     require_own(caller, organisation_id)
     within(number, LONGEST_NUMBER, element="number")
-    made = _insert(
-        session,
-        organisation_id=organisation_id,
-        number=number,
-        person_id=person_id,
-        care=care,
-        department_id=department_id,
-        practitioner_id=practitioner_id,
-        diagnoses=list(diagnoses),
-        begun_at=begun_at,
-    )
+    said = {
+        "organisation_id": organisation_id,
+        "number": number,
+        "person_id": person_id,
+        "care": care,
+        "department_id": department_id,
+        "practitioner_id": practitioner_id,
+        "diagnoses": json.dumps(list(diagnoses), ensure_ascii=False),
+        "begun_at": begun_at,
+        "state": VISIT.start,
+    }
+    made: Visit | None = session.scalars(_OPEN, said).one_or_none()
     if made is not None:
         _let_see(session, caller, made, since=begun_at)
         return made
@@ -235,12 +236,6 @@ def stays(session: Session, caller: Caller, *, admitted_from: datetime, admitted
     return session.scalars(wanted.order_by(Visit.begun_at, Visit.id)).all()
 
 
-def _insert(session: Session, **facts: Any) -> Visit | None:
-    """Two copies of an admission may arrive at once; the key (hospital, number) decides."""
-    statement = insert(Visit).values(state=VISIT.start, **facts).on_conflict_do_nothing()
-    return session.scalars(statement.returning(Visit)).one_or_none()
-
-
 def _locked(session: Session, caller: Caller, visit_id: int) -> Visit:
     trust.require(caller, "records.write")
     row = session.get(Visit, visit_id, with_for_update=True, populate_existing=True)
@@ -263,3 +258,16 @@ def _let_see(session: Session, caller: Caller, row: Visit, *, since: datetime) -
 
 def _source(row: Visit) -> str:
     return f"visit/{row.id}"
+
+
+# Two copies of an admission may arrive at once; the key (hospital, number) decides. Built once, for every admission.
+_OPEN = select(Visit).from_statement(
+    text("""
+    INSERT INTO visit (organisation_id, number, person_id, care, department_id, practitioner_id, diagnoses, begun_at,
+        state)
+    VALUES (:organisation_id, :number, :person_id, :care, :department_id, :practitioner_id, CAST(:diagnoses AS jsonb),
+        :begun_at, :state)
+    ON CONFLICT DO NOTHING
+    RETURNING *
+    """)
+)

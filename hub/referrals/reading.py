@@ -101,11 +101,10 @@ class Concerned:
 
 def concerned(session: Session, *, visit_id: int, organisation_id: str, person_id: int, at: datetime) -> Concerned:
     """The referrals that a visit at a hospital may be about, in one question."""
-    known = Referral.person_id.in_(people.same_card(person_id)) & (Referral.receiver_id == organisation_id)
-    wanted = select(Referral).where(
-        known, or_(Referral.receiver_visit_id == visit_id, Referral.state.in_((*_OPEN, "arrived")))
-    )
-    rows = session.scalars(wanted.order_by(Referral.id.desc())).all()
+    session.flush()
+    said = {"person": person_id, "receiver": organisation_id, "visit": visit_id, "states": [*_OPEN, "arrived"]}
+    ids = session.connection().exec_driver_sql(_CONCERNED, said).scalars()
+    rows = [session.get_one(Referral, referral_id) for referral_id in ids]
     open_ones = [row for row in rows if row.state in _OPEN and row.valid_until > at]
     return Concerned(
         brought=next((row for row in rows if row.receiver_visit_id == visit_id), None),
@@ -187,3 +186,12 @@ def _admitted(session: Session, caller: Caller, persons: Sequence[int]) -> bool:
     except trust.RecordUnknown:
         return False
     return True
+
+
+# Ids first, as a statement that is ready: nearly every visit concerns no referral.
+_CONCERNED = """
+SELECT id FROM referral
+WHERE person_id IN (SELECT id FROM person WHERE card_number = (SELECT card_number FROM person WHERE id = %(person)s))
+  AND receiver_id = %(receiver)s AND (receiver_visit_id = %(visit)s OR state = ANY(%(states)s))
+ORDER BY id DESC
+"""

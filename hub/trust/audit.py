@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, LargeBinary, func, insert, select
+from sqlalchemy import ForeignKey, LargeBinary, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hub.db import Base, identity
@@ -59,9 +59,8 @@ def audit(
     subject: str | None = None,
 ) -> None:
     """Write the row of this call. `outcome` is "ok" or the code of a Fault; `subject` is like "appointment/12"."""
-    session.execute(
-        insert(Audit), [audit_row(caller, verb=verb, outcome=outcome, person_id=person_id, subject=subject)]
-    )
+    row = audit_row(caller, verb=verb, outcome=outcome, person_id=person_id, subject=subject)
+    session.connection().exec_driver_sql(_AUDIT, row)
 
 
 def audit_row(
@@ -122,6 +121,11 @@ def _instant(value: object) -> str:
     return value.isoformat()
 
 
+_AUDIT = """
+INSERT INTO audit (at, caller_kind, caller_id, organisation_id, person_id, verb, subject, outcome, purpose, door, trace)
+VALUES (%(at)s, %(caller_kind)s, %(caller_id)s, %(organisation_id)s, %(person_id)s, %(verb)s, %(subject)s, %(outcome)s,
+    %(purpose)s, %(door)s, %(trace)s)
+"""
 _AUDIT_MANY = """
 INSERT INTO audit (at, caller_kind, caller_id, organisation_id, person_id, verb, subject, outcome, purpose, door, trace)
 SELECT at, caller_kind, caller_id, organisation_id, person_id, verb, subject, outcome, purpose, door, trace

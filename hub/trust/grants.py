@@ -63,22 +63,20 @@ def grant(
 
     `source` names the row that made the relationship ("referral/12"); `end_grants` ends by it.
     """
-    session.add(
-        Grant(
-            person_id=person_id,
-            organisation_id=organisation_id,
-            practitioner_id=practitioner_id,
-            proxy_person_id=proxy_person_id,
-            basis=basis,
-            source=source,
-            kinds=list(kinds),
-            reason=reason,
-            since=since,
-            until=until,
-            written_by=f"{caller.kind}/{caller.id}",
-        )
-    )
-    session.flush()
+    said = {
+        "person_id": person_id,
+        "organisation_id": organisation_id,
+        "practitioner_id": practitioner_id,
+        "proxy_person_id": proxy_person_id,
+        "basis": basis,
+        "source": source,
+        "kinds": json.dumps(list(kinds)),
+        "since": since,
+        "until": until,
+        "reason": reason,
+        "written_by": f"{caller.kind}/{caller.id}",
+    }
+    session.connection().exec_driver_sql(_GRANT, said)
 
 
 def grant_many(session: Session, basis: str, rows: Sequence[tuple[Caller, int, str, str, datetime]]) -> None:
@@ -160,6 +158,12 @@ def _live(at: datetime):  # type: ignore[no-untyped-def]
     return (Grant.since <= at, or_(Grant.until.is_(None), Grant.until > at))
 
 
+_GRANT = """
+INSERT INTO access_grant (person_id, organisation_id, practitioner_id, proxy_person_id, basis, source, kinds, reason,
+    since, until, written_by)
+VALUES (%(person_id)s, %(organisation_id)s, %(practitioner_id)s, %(proxy_person_id)s, %(basis)s, %(source)s,
+    %(kinds)s::jsonb, %(reason)s, %(since)s, %(until)s, %(written_by)s)
+"""
 _GRANT_MANY = """
 INSERT INTO access_grant (person_id, organisation_id, basis, source, kinds, since, until, written_by)
 SELECT person_id, organisation_id, basis, source, kinds, since, until, written_by
