@@ -6,7 +6,8 @@ search.py ....... search parameters; an unknown one is refused by name
 validation.py ... R4 conformance of what is sent
 outcome.py ...... every Fault as OperationOutcome, in one table
 bundle.py ....... a transaction: referral and place in one call
-patient, slot, appointment, servicerequest, task, report, directory ... the resources
+patient, slot, appointment, servicerequest, task, encounter, report, directory ... the resources
+coverage, claim, claimresponse, paymentreconciliation, codesystem ... the insurance; money.py: what these share
 """
 
 from functools import partial
@@ -19,8 +20,14 @@ from adapters.fhir.appointment import APPOINTMENT
 from adapters.fhir.bundle import transaction
 from adapters.fhir.calling import Table, answered, interactions
 from adapters.fhir.capability import statement
+from adapters.fhir.claim import CLAIM
+from adapters.fhir.claimresponse import BENEFIT, CLAIM_RESPONSE
+from adapters.fhir.codesystem import CODE_SYSTEM
+from adapters.fhir.coverage import COVERAGE, ELIGIBILITY
 from adapters.fhir.directory import LOCATION, ORGANIZATION, PRACTITIONER, SERVICES
+from adapters.fhir.encounter import ENCOUNTER
 from adapters.fhir.patient import PATIENT
+from adapters.fhir.paymentreconciliation import PAYMENT_RECONCILIATION
 from adapters.fhir.report import DIAGNOSTIC_REPORT, OBSERVATION
 from adapters.fhir.servicerequest import SERVICE_REQUEST
 from adapters.fhir.slot import SCHEDULE, SLOT
@@ -35,12 +42,20 @@ TABLE: Table = {
         APPOINTMENT,
         SERVICE_REQUEST,
         TASK,
+        ENCOUNTER,
         DIAGNOSTIC_REPORT,
         OBSERVATION,
         ORGANIZATION,
         LOCATION,
         SERVICES,
         PRACTITIONER,
+        COVERAGE,
+        ELIGIBILITY,
+        CLAIM,
+        CLAIM_RESPONSE,
+        BENEFIT,
+        PAYMENT_RECONCILIATION,
+        CODE_SYSTEM,
     )
 }
 

@@ -158,6 +158,8 @@ def _of_type(resource: ResourceType, incoming: Incoming, rest: list[str]) -> Int
             return Interaction(verb + "search", partial(_search, resource, incoming.given))
         case "POST", ["_search"] if resource.search:
             return Interaction(verb + "search", partial(_search, resource, _form(incoming)))
+        case "POST", [operation] if operation in resource.operations:
+            return Interaction(verb + operation, partial(_operate, resource, operation))
         case "POST", [] if resource.create:
             return Interaction(verb + "create", partial(_create, resource))
         case "GET" | "PUT", [logical_id] if not logical_id.startswith("_") and not _LOGICAL_ID.fullmatch(logical_id):
@@ -205,6 +207,12 @@ def _update(resource: ResourceType, logical_id: str, call: Call, said: Incoming)
     if body.get("id") != logical_id:
         raise ResourceInvalid([outcome.Issue(f"{resource.name}.id", "value", f"{body.get('id')} ≠ {logical_id}")])
     return _tagged(200, resource.update(call, logical_id, body))
+
+
+def _operate(resource: ResourceType, operation: str, call: Call, said: Incoming) -> Answer:
+    body = body_of(said)
+    validation.check(body, expected=resource.name)
+    return Answer(200, resource.operations[operation](call, body))
 
 
 def _tagged(status: int, resource: Resource) -> Answer:

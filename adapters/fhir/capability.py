@@ -44,6 +44,12 @@ def _resource(one: ResourceType) -> Resource:
     }
     if one.includes:
         told["searchInclude"] = list(one.includes)
+    if one.operations:
+        definition = "http://hl7.org/fhir/OperationDefinition/"
+        told["operation"] = [
+            {"name": name.removeprefix("$"), "definition": f"{definition}{one.name}-{name.removeprefix('$')}"}
+            for name in one.operations
+        ]
     if one.parameters:
         told["searchParam"] = [
             {"name": name, "type": parameter.type, "documentation": parameter.says}

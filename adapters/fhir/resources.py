@@ -56,7 +56,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class ResourceType:
-    """`create` answers the resource and whether it is new."""
+    """`create` answers the resource and whether it is new; an operation ($submit) takes one and answers another."""
 
     name: str
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
@@ -65,6 +65,7 @@ class ResourceType:
     search: Callable[[Call, Query], list[Resource]] | None = None
     create: Callable[[Call, Resource], tuple[Resource, bool]] | None = None
     update: Callable[[Call, str, Resource], Resource] | None = None
+    operations: Mapping[str, Callable[[Call, Resource], Resource]] = field(default_factory=dict)
     conditional_create: bool = False
 
 
@@ -98,6 +99,18 @@ def reference(resource_type: str, logical_id: object, display: str | None = None
     if display:
         pointed["display"] = display
     return pointed
+
+
+def coding_of(concept: Any, system: str) -> str | None:
+    """The code that a CodeableConcept has in a system."""
+    codings = concept.get("coding", []) if isinstance(concept, dict) else []
+    return next((one.get("code") for one in codings if one.get("system") == system), None)
+
+
+def coded(system: str, code: str, display: str | None = None) -> Resource:
+    """A CodeableConcept of one coding."""
+    coding = {"system": system, "code": code} | ({"display": display} if display else {})
+    return {"coding": [coding]}
 
 
 def text_of(concept: Any) -> str:

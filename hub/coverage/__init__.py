@@ -13,7 +13,16 @@ from hub.coverage.adjudication import RATIO_ONE, adjudicate, charge, half_up
 from hub.coverage.benefits import Benefit, accumulated, benefits, year_so_far
 from hub.coverage.bills import Bill, BillWrong, Line, Referral, Standing, Year
 from hub.coverage.documents import bill_of, document_of
-from hub.coverage.enrolments import NotInsured, balance, credit, end_enrolment, enrol, enrolments
+from hub.coverage.enrolments import (
+    NotInsured,
+    balance,
+    credit,
+    end_enrolment,
+    enrol,
+    enrolment,
+    enrolment_on,
+    enrolments,
+)
 from hub.coverage.entitlements import Entitlement, Question, entitlement, entitlements, hold
 from hub.coverage.estimates import Choice, Estimate, estimate
 from hub.coverage.explanation import Explanation, Share, Totals
@@ -21,6 +30,7 @@ from hub.coverage.filings import ChronicNotFiled, FilingUnknown, file_chronic, f
 from hub.coverage.library import PackMissing, PackTaken, PackUnknown, import_pack, pack_named, pack_of, packs
 from hub.coverage.movements import Moved, Movement, move
 from hub.coverage.packs import Pack, PackWrong, Scheme, read_pack
+from hub.coverage.sentences import SENTENCES
 from hub.coverage.steps import Step, bill_steps, document, line_steps, percent
 from hub.coverage.tables import (
     FILING,
@@ -36,6 +46,7 @@ from hub.coverage.tables import (
 __all__ = [
     "FILING",
     "RATIO_ONE",
+    "SENTENCES",
     "Account",
     "AccountCredit",
     "Accumulator",
@@ -81,6 +92,8 @@ __all__ = [
     "document_of",
     "end_enrolment",
     "enrol",
+    "enrolment",
+    "enrolment_on",
     "enrolments",
     "entitlement",
     "entitlements",

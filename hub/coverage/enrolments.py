@@ -79,6 +79,11 @@ def end_enrolment(session: Session, caller: Caller, *, enrolment_id: int, until:
     return row
 
 
+def enrolment(session: Session, enrolment_id: int) -> Enrolment | None:
+    """One row by its id."""
+    return session.get(Enrolment, enrolment_id)
+
+
 def enrolments(session: Session, person_id: int, day: date | None = None) -> Sequence[Enrolment]:
     """How the human behind a person is insured on a day (or ever), the running ones first."""
     wanted = select(Enrolment).where(Enrolment.person_id.in_(people.cluster(session, person_id)))

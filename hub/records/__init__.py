@@ -50,6 +50,7 @@ from hub.records.visits import (
     reopen_visit,
     stays,
     visit,
+    visit_by_id,
     visit_under_way,
     visits,
 )
@@ -92,6 +93,7 @@ __all__ = [
     "stays",
     "tell",
     "visit",
+    "visit_by_id",
     "visit_under_way",
     "visits",
     "write_document",

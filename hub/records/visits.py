@@ -202,6 +202,16 @@ def visit(session: Session, organisation_id: str, number: str) -> Visit:
     return row
 
 
+def visit_by_id(session: Session, caller: Caller, visit_id: int) -> Visit:
+    """A visit by our own id, for its hospital and who is admitted. Refuses: NotAllowed, VisitUnknown, RecordUnknown."""
+    trust.require(caller, "records.read")
+    row = session.get(Visit, visit_id)
+    if row is None:
+        raise VisitUnknown(visit=visit_id)
+    readable(session, caller, people.cluster(session, row.person_id), "visit", [row])
+    return row
+
+
 def visit_under_way(session: Session, *, organisation_id: str, person_id: int, at: datetime) -> Visit | None:
     """The visit of a person at a hospital from which they are sent on: the open one, or one that just ended."""
     still = or_(Visit.state == "in-progress", Visit.ended_at >= at - JUST_ENDED)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -129,6 +130,22 @@ def settlements_of_visit(session: Session, caller: Caller, *, visit_id: int) -> 
     if caller.kind != "job":
         wanted = wanted.where(Settlement.organisation_id == caller.organisation_id)
     return session.scalars(wanted.order_by(Settlement.id)).all()
+
+
+def settled_on(session: Session, caller: Caller, *, day: date) -> Sequence[Settlement]:
+    """What the caller's own hospital settled and undid on one day of the insurer's, in order. Refuses: NotAllowed."""
+    trust.require(caller, "settlement.read")
+    wanted = select(Settlement).where(
+        Settlement.organisation_id == caller.organisation_id, Settlement.settled_on == day
+    )
+    return session.scalars(wanted.order_by(Settlement.id)).all()
+
+
+def lines_of(session: Session, row: Settlement) -> Sequence[FeeLine]:
+    """The fee lines that a settlement was made from, returns left out, in order."""
+    numbers = [line["id"] for line in row.bill["lines"]]
+    wanted = select(FeeLine).where(FeeLine.visit_id == row.visit_id, FeeLine.number.in_(numbers))
+    return session.scalars(wanted.order_by(FeeLine.id)).all()
 
 
 def bill(session: Session, caller: Caller, settlement_id: int) -> Told:

@@ -121,6 +121,8 @@ def _of_fhir() -> Iterator[Door]:
             yield Door("POST", f"/fhir/{name}")
         if one.update:
             yield Door("PUT", f"/fhir/{name}/{{{name}}}")
+        for operation in one.operations:
+            yield Door("POST", f"/fhir/{name}/{operation}")
 
 
 ROWS = {
@@ -136,6 +138,13 @@ ROWS = {
     "Location": "department",
     "HealthcareService": "service",
     "Practitioner": "practitioner",
+    "Encounter": "visit",
+    "Coverage": "enrolment",
+    "Claim": "settlement",
+    "ClaimResponse": "settlement",
+    "ExplanationOfBenefit": "settlement",
+    "PaymentReconciliation": "payment_reconciliation",
+    "CodeSystem": "code_system",
 }
 """The resource types of FHIR in the words of the world's rows."""
 

@@ -12,7 +12,7 @@ from adapters.nhsa.tables import Field, Transaction, transaction
 from hub.units import CHINA
 from tests.faults.doors import SERVED
 from tests.faults.world import World
-from tests.region import COUNTY, COUNTY_DOCTOR, EXPERT, TERTIARY
+from tests.region import BUREAU, COUNTY, COUNTY_DOCTOR, EXPERT, TERTIARY
 
 TEXTS = {
     "receiver_id": COUNTY,
@@ -108,7 +108,67 @@ def resources(world: World) -> dict[str, dict[str, Any]]:
         "statusReason": {"text": "床位紧张"},
         "note": [{"text": "见信", "authorReference": {"reference": f"Practitioner/{EXPERT}"}}],
     }
-    return {"Patient": patient, "Appointment": appointment, "ServiceRequest": referral, "Task": task}
+    return {"Patient": patient, "Appointment": appointment, "ServiceRequest": referral, "Task": task} | _insured(world)
+
+
+def _insured(world: World) -> dict[str, dict[str, Any]]:
+    """What the insurance is asked over FHIR."""
+    ours = world.ours
+    patient = {"reference": f"Patient/{ours['person']}"}
+    covered = {"coverage": {"reference": f"Coverage/{ours['enrolment']}"}}
+    encounter = {
+        "resourceType": "Encounter",
+        "id": str(ours["visit"]),
+        "identifier": [{"system": f"urn:onecard:visit-number:{TERTIARY}", "value": "ZY-77"}],
+        "status": "in-progress",
+        "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"},
+        "subject": patient,
+        "period": {"start": "2026-11-16T10:00:00+08:00", "end": "2026-11-20T10:00:00+08:00"},
+        "reasonCode": [
+            {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10", "code": "I20.000", "display": "心绞痛"}]}
+        ],
+    }
+    item = {
+        "sequence": 1,
+        "productOrService": {"coding": [{"system": "urn:onecard:catalogue-item", "code": "S-BED-01"}]},
+        "servicedDate": "2026-11-20",
+        "quantity": {"value": 2},
+        "unitPrice": {"value": 50.25, "currency": "CNY"},
+        "net": {"value": 100.5, "currency": "CNY"},
+        "encounter": [{"reference": f"Encounter/{ours['visit']}"}],
+        "modifier": [{"coding": [{"system": "urn:onecard:approval", "code": "approved"}]}],
+    }
+    claim = {
+        "resourceType": "Claim",
+        "identifier": [
+            {"system": f"urn:onecard:settlement-key:{TERTIARY}", "value": "K-77"},
+            {"system": f"urn:onecard:charge-batch:{TERTIARY}", "value": "B-77"},
+        ],
+        "status": "active",
+        "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/claim-type", "code": "institutional"}]},
+        "use": "claim",
+        "patient": patient,
+        "created": "2026-11-22",
+        "provider": {"reference": f"Organization/{TERTIARY}"},
+        "priority": {"coding": [{"code": "normal"}]},
+        "supportingInfo": [
+            {"sequence": 1, "category": {"coding": [{"system": "urn:onecard:account-used"}]}, "valueBoolean": True}
+        ],
+        "insurance": [{"sequence": 1, "focal": True} | covered],
+        "item": [item],
+        "total": {"value": 100.5, "currency": "CNY"},
+    }
+    eligibility = {
+        "resourceType": "CoverageEligibilityRequest",
+        "status": "active",
+        "purpose": ["benefits"],
+        "patient": patient,
+        "created": "2026-11-22",
+        "insurer": {"reference": f"Organization/{BUREAU}"},
+        "insurance": [covered],
+        "item": [{"category": {"coding": [{"system": "urn:onecard:care", "code": "inpatient"}]}}],
+    }
+    return {"Encounter": encounter, "Claim": claim, "CoverageEligibilityRequest": eligibility}
 
 
 def transaction_bundle(world: World) -> dict[str, Any]:

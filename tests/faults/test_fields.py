@@ -114,6 +114,14 @@ def test_an_element_of_a_changed_resource(world: World, name: str, part: int, pa
 
 
 @_parts()
+@pytest.mark.parametrize("name", [name for name, one in fhir.TABLE.items() if one.operations])
+def test_an_element_of_what_an_operation_is_given(world: World, name: str, part: int, parts: int) -> None:
+    path = f"/fhir/{name}/$submit"
+    calls = [(where, path, body) for where, body in mutated(resources(world)[name])]
+    try_all(world, Door("POST", path), calls, media_type="application/fhir+json", part=part, parts=parts)
+
+
+@_parts()
 def test_an_element_of_a_transaction(world: World, part: int, parts: int) -> None:
     door = Door("POST", "/fhir")
     calls = [

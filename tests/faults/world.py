@@ -158,7 +158,7 @@ def _people(session: Session, world: World) -> None:
                 Identification("psn_no", f"42050000310{serial:06d}"),
             ],
         )
-        insure(session, person.id, serial=serial)
+        rows["enrolment"] = insure(session, person.id, serial=serial).id
         rows["person"], rows["card"], rows["certno"] = person.id, person.card_number, person.certno
         rows["psn_no"], rows["mrn"] = f"42050000310{serial:06d}", f"M-{serial}"
         token, opened = trust.open_session(session, at=door.now(), person_id=person.id)
@@ -283,12 +283,14 @@ def _settlements(session: Session, world: World) -> None:
         records.close_visit(session, caller, visit_id=rows["visit"], ended_at=door.now())
         row = settlement.settle(session, caller, Charge(rows["visit"]), key="m1", content_hash=b"c")
         rows["settlement"] = row.id
+        rows["payment_reconciliation"] = f"{hospital}-{day_of(caller.at):%Y%m%d}"
 
 
 def _messages(session: Session, world: World) -> None:
     found = exchange.search_due(session, limit=1)[0]
     world.ours |= {"due": found.id, "department": CARDIOLOGY, "organisation": TERTIARY}
     world.ours |= {"service": f"{TERTIARY}-0301-01", "practitioner": EXPERT}
+    world.ours["code_system"] = "fund"
     world.ours |= {"action": "receive", "event": "arrive", "side": "in"}
     world.theirs |= {"department": f"{COUNTY}-0301", "organisation": COUNTY}
     caller = system(TERTIARY, at=door.now())
