@@ -2,14 +2,19 @@
 
 PostgreSQL 15 and newer, no extension. A room declares its tables at its own top; rows that must
 never change say `__append_only__ = True` and the migration takes the right to change them away.
+`run` is for the statements of hot verbs.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+import psycopg
+from psycopg.rows import namedtuple_row
 from sqlalchemy import BigInteger, DateTime, Dialect, Identity, MetaData, Text, TypeDecorator
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from hub.units import Money
 
@@ -68,6 +73,26 @@ class Base(DeclarativeBase):
 def identity() -> Mapped[int]:
     """The primary key of an ordinary table: a bigint that the database counts."""
     return mapped_column(BigInteger, Identity(always=True), primary_key=True)
+
+
+def run(session: Session, sql: str, said: Mapping[str, Any]) -> list[Any]:
+    """A hot statement as written, in the session's transaction; its rows as named tuples, none if it answers none.
+
+    On the driver's own cursor, which takes two fifths of the processor time. What was added to the session is not
+    flushed first. Raises what SQLAlchemy would raise.
+    """
+    connection = session.connection()
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    cursor = driver.cursor(row_factory=namedtuple_row)
+    try:
+        cursor.execute(sql, said)
+        return [] if cursor.rownumber is None else cursor.fetchall()
+    except psycopg.Error as trouble:
+        broken = driver.closed
+        if broken:
+            connection.invalidate(trouble)
+        raise DBAPIError.instance(sql, said, trouble, psycopg.Error, connection_invalidated=broken) from trouble
 
 
 def append_only_tables() -> list[str]:

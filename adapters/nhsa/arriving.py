@@ -13,7 +13,7 @@ from adapters.nhsa.signing_in import require_signed_in
 from adapters.nhsa.tables import transaction
 from adapters.nhsa.verbs import Asked, Said
 from hub import trust
-from hub.trust import Caller, CredentialRefused, Door
+from hub.trust import Caller, Door
 
 DOOR = "nhsa"
 
@@ -42,13 +42,7 @@ def knocking(infno: str, headers: Mapping[str, str], body: bytes, arrived: Door)
 
 def callers(session: Session, names: set[str], arrived: Door) -> dict[str, tuple[Caller, str]]:
     """The callers behind access keys with their secrets; names that nobody has are left out."""
-    found = {}
-    for name in sorted(names):
-        try:
-            found[name] = trust.keyed(session, name, arrived)
-        except CredentialRefused:
-            continue
-    return found
+    return trust.keyed(session, names, arrived)
 
 
 def believed(came: Knocking, known: Mapping[str, tuple[Caller, str]]) -> Caller:

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from adapters import door
@@ -22,7 +21,7 @@ from adapters.nhsa.verbs import Asked, Done, Said
 from hub import exchange, settlement, trust
 from hub.faults import Fault
 from hub.settlement import KeyReversed, Order, Settlement, TotalDiffers, Window
-from hub.trust import Audit, Caller
+from hub.trust import Caller
 
 SETTLES = frozenset({"2207", "2304"})
 
@@ -186,7 +185,7 @@ def _answer(session: Session, batch: Sequence[Waiting]) -> list[Reply | GatewayR
         )
     if heard:
         exchange.keep_many(session, heard)
-        session.execute(insert(Audit), audited)
+        trust.audit_many(session, audited)
     return replies
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from hub.coverage.bills import NEW_YEAR, Year
@@ -18,13 +17,14 @@ from hub.coverage.enrolments import NotInsured
 from hub.coverage.filings import ChronicNotFiled
 from hub.coverage.library import in_force, packs_of
 from hub.coverage.packs import Pack
+from hub.db import run
 from hub.faults import Fault
 
 Key = tuple[int, int, str]
 """person_id, year, insutype: an accumulator row."""
 
-
-Found = Row[*tuple[Any, ...]]
+Found = Any
+"""A row of one of the statements below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,8 @@ def entitlements(session: Session, questions: Sequence[Question], *, lock: bool)
     session.flush()
     person_ids = {person_id for question in questions for person_id in question.person_ids}
     persons = {"persons": sorted(person_ids)}
-    enrolled = _run(session, _ENROLMENTS, persons)
-    filed = _run(session, _FILINGS, persons)
+    enrolled = run(session, _ENROLMENTS, persons)
+    filed = run(session, _FILINGS, persons)
     packs = packs_of(session, {row.area for row in enrolled})
     found = _Batch(_by_person(enrolled), _by_person(filed), packs)
     chosen = [_enrolment(found, question) for question in questions]
@@ -194,39 +194,30 @@ def _by_person(rows: Iterable[Found]) -> dict[int, list[Found]]:
 
 
 def _accumulators(session: Session, keys: Sequence[Key], *, lock: bool) -> dict[Key, Found]:
-    """A year's row is made when first locked; who makes it at the same time waits and then reads the winner's."""
+    """Locked, a year's row is made first: who makes it at the same time waits and then reads the winner's.
+
+    Made in order and then locked in order, so that two batches wait for each other in one direction only.
+    """
     if not keys:
         return {}
-    found = _read_accumulators(session, keys, lock=lock)
-    missing = [key for key in keys if key not in found]
-    if lock and missing:
-        session.connection().exec_driver_sql(_MAKE_ACCUMULATORS, _named(missing))
-        found |= _read_accumulators(session, missing, lock=True)
-    return found
-
-
-def _read_accumulators(session: Session, keys: Sequence[Key], *, lock: bool) -> dict[Key, Found]:
-    rows = _run(session, _ACCUMULATORS + (" FOR UPDATE OF a" if lock else ""), _named(keys))
+    if lock:
+        run(session, _MAKE_ACCUMULATORS, _named(keys))
+    rows = run(session, _ACCUMULATORS + (" FOR UPDATE OF a" if lock else ""), _named(keys))
     return {(row.person_id, row.year, row.insutype): row for row in rows}
 
 
 def _chronic_uses(session: Session, keys: Sequence[Key]) -> dict[tuple[int, int, str, str], int]:
-    return {(*row[:3], row.disease): row.paid for row in _run(session, _CHRONIC_USES, _named(keys))}
+    return {(*row[:3], row.disease): row.paid for row in run(session, _CHRONIC_USES, _named(keys))}
 
 
 def _balances(session: Session, person_ids: Iterable[int], *, lock: bool) -> dict[int, int]:
-    rows = _run(session, _BALANCES + (" FOR UPDATE" if lock else ""), {"persons": sorted(person_ids)})
+    rows = run(session, _BALANCES + (" FOR UPDATE" if lock else ""), {"persons": sorted(person_ids)})
     return {row.person_id: row.balance for row in rows}
 
 
 def _named(keys: Sequence[Key]) -> dict[str, Any]:
     persons, years, insutypes = zip(*keys, strict=True)
     return {"persons": list(persons), "years": list(years), "insutypes": list(insutypes)}
-
-
-def _run(session: Session, sql: str, parameters: Mapping[str, Any]) -> Sequence[Found]:
-    """A hot statement, as written: compiling an expression would cost more than running it."""
-    return session.connection().exec_driver_sql(sql, parameters).all()
 
 
 _ENROLMENTS = """

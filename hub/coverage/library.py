@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from hub import trust
 from hub.coverage.packs import Pack, read_pack
 from hub.coverage.tables import BenefitPack
+from hub.db import run
 from hub.faults import Conflict, Refused, Unknown
 from hub.trust import Caller
 
@@ -71,8 +72,7 @@ def packs(session: Session) -> Sequence[BenefitPack]:
 
 def packs_of(session: Session, areas: Iterable[str]) -> list[Pack]:
     """Every pack of some areas, newest first."""
-    wanted = select(BenefitPack.text).where(BenefitPack.area.in_(tuple(areas)))
-    return [_read(text) for text in session.scalars(wanted.order_by(BenefitPack.valid_from.desc()))]
+    return [_read(row.text) for row in run(session, _PACKS, {"areas": list(areas)})]
 
 
 def in_force(packs: Iterable[Pack], *, area: str, day: date) -> Pack:
@@ -93,3 +93,5 @@ def pack_named(session: Session, pack_id: str) -> Pack:
 
 # The text decides, so a process may keep what it has read.
 _read = lru_cache(maxsize=64)(read_pack)
+
+_PACKS = "SELECT text FROM benefit_pack WHERE area = ANY(%(areas)s::text[]) ORDER BY valid_from DESC"

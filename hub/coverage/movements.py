@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
+from hub.db import run
+
 
 class Movement(NamedTuple):
     """Fen by accumulator, and admissions; `account` is what the personal account paid."""
@@ -41,23 +43,22 @@ def move(session: Session, moves: Sequence[Moved]) -> None:
 
     One movement a row: two of the same person, year and scheme are moved one after the other.
     """
-    run = session.connection().exec_driver_sql
     moving = [moved for moved in moves if any(moved.movement[:_OF_ACCUMULATOR])]
     if moving:
         # Plain integers: the driver takes an array's type from its first element, and Money looks small to it.
         by = {name: [int(getattr(moved.movement, name)) for moved in moving] for name in ACCUMULATORS}
-        run(_MOVE_ACCUMULATORS, _named(moving) | by)
+        run(session, _MOVE_ACCUMULATORS, _named(moving) | by)
     quotas = [moved for moved in moves if moved.movement.chronic]
     if quotas:
         used = {
             "diseases": [moved.disease for moved in quotas],
             "by": [int(moved.movement.chronic) for moved in quotas],
         }
-        run(_MAKE_QUOTAS, _named(quotas) | used)
-        run(_MOVE_QUOTAS, _named(quotas) | used)
+        run(session, _MAKE_QUOTAS, _named(quotas) | used)
+        run(session, _MOVE_QUOTAS, _named(quotas) | used)
     paying = [moved for moved in moves if moved.movement.account]
     if paying:
-        run(_MOVE_ACCOUNTS, _named(paying) | {"by": [int(moved.movement.account) for moved in paying]})
+        run(session, _MOVE_ACCOUNTS, _named(paying) | {"by": [int(moved.movement.account) for moved in paying]})
 
 
 def _named(moves: Sequence[Moved]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, Index, or_, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hub.db import Base, identity
+from hub.db import Base, identity, run
 from hub.faults import Unknown
 from hub.lifecycle import Lifecycle
 from hub.trust import Caller, SealedJson, seal
@@ -120,7 +120,7 @@ def post_many(session: Session, caller: Caller, rows: Sequence[tuple[str, str, s
         "at": caller.at,
         "trace": caller.trace,
     }
-    return sorted(session.connection().exec_driver_sql(_POST, said).scalars())
+    return sorted(row.id for row in run(session, _POST, said))
 
 
 def lease(session: Session, *, owner: str, at: datetime, lanes: int = 16, rows: int = 20) -> list[Leased]:

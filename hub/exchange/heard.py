@@ -9,11 +9,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, insert, select, update
+from sqlalchemy import ForeignKey, Index, LargeBinary, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hub.db import Base, identity
+from hub.db import Base, identity, run
 from hub.faults import Unknown
 from hub.trust import Caller, SealedBytes, seal
 
@@ -102,7 +103,7 @@ def hear(
         "heard_at": caller.at,
         "trace": caller.trace,
     }
-    message_id, claimed = session.connection().exec_driver_sql(_HEAR, said).one()
+    message_id, claimed = run(session, _HEAR, said)[0]
     if claimed or key is None:
         return Heard(message_id)
     return _known_key(session, caller, door=door, key=key, message_id=message_id, content_hash=content_hash)
@@ -119,7 +120,7 @@ def answer(
 ) -> None:
     """Store the answer a message got. `outcome` is "ok" or the code of a Fault, `fault` its sentence."""
     said = {"id": heard.id, "outcome": outcome, "answer": None if answer is None else seal(answer), "fault": fault}
-    session.connection().exec_driver_sql(_ANSWER, said)
+    run(session, _ANSWER, said)
 
 
 def kept(
@@ -133,7 +134,7 @@ def kept(
     answer: bytes,
     outcome: str = GOOD,
     fault: str | None = None,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """A message with the answer it got, as a row for `keep_many`."""
     return {
         "door": door,
@@ -151,9 +152,10 @@ def kept(
     }
 
 
-def keep_many(session: Session, rows: Sequence[dict[str, object]]) -> None:
+def keep_many(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     """Store messages with their answers in one statement, for a verb whose own key has decided between copies."""
-    session.execute(insert(HeardMessage), rows)
+    sealed = [row | {"body": seal(row["body"]), "answer": seal(row["answer"])} for row in rows]
+    run(session, _KEEP, {name: [row[name] for row in sealed] for name in sealed[0]})
 
 
 def earlier(session: Session, *, sender: str, door: str, key: str) -> Sequence[HeardMessage]:
@@ -243,5 +245,11 @@ WITH message AS (
 )
 SELECT id, EXISTS (SELECT FROM claimed) AS claimed FROM message
 """
+
+_KEEP = """
+INSERT INTO heard (door, sender, kind, key, content_hash, length, body, heard_at, trace, outcome, answer, fault)
+SELECT * FROM unnest(%(door)s::text[], %(sender)s::text[], %(kind)s::text[], %(key)s::text[], %(content_hash)s::bytea[],
+       %(length)s::bigint[], %(body)s::bytea[], %(heard_at)s::timestamptz[], %(trace)s::text[], %(outcome)s::text[],
+       %(answer)s::bytea[], %(fault)s::text[])"""
 
 _ANSWER = "UPDATE heard SET outcome = %(outcome)s, answer = %(answer)s, fault = %(fault)s WHERE id = %(id)s"

@@ -11,7 +11,6 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from hub.coverage import (
@@ -25,13 +24,15 @@ from hub.coverage import (
     adjudicate,
     entitlements,
 )
+from hub.db import run
 from hub.faults import Conflict, Fault, Invalid, Refused
 from hub.records import VisitUnknown
 from hub.settlement.fees import STAY
 from hub.trust import Caller, NotAllowed, unseal
 from hub.units import Money, day_of
 
-Found = Row[*tuple[Any, ...]]
+Found = Any
+"""A row of one of the statements below."""
 
 EPISODE_GAP = timedelta(days=7)
 """A stay that ended at the sending hospital no longer ago than this belongs to the same referral episode."""
@@ -303,13 +304,8 @@ class _History:
         return max(stays, key=lambda stay: stay.begun_at, default=None)
 
 
-def _run(session: Session, sql: str, parameters: Mapping[str, Any]) -> Sequence[Found]:
-    """A hot statement, as written: compiling an expression would cost more than running it."""
-    return session.connection().exec_driver_sql(sql, parameters).all()
-
-
 def _visits(session: Session, visit_ids: Iterable[int], *, lock: bool) -> Mapping[int, Found]:
-    rows = _run(session, _VISITS + (" FOR UPDATE OF v" if lock else ""), {"visits": sorted(visit_ids)})
+    rows = run(session, _VISITS + (" FOR UPDATE OF v" if lock else ""), {"visits": sorted(visit_ids)})
     return {row.id: row for row in rows}
 
 
@@ -317,7 +313,7 @@ def _charged(session: Session, batches: Sequence[tuple[int, str]]) -> Mapping[tu
     """By visit and batch, every line of it beside the settlement that stands for it; one empty row if no line."""
     lines: dict[tuple[int, str], list[Found]] = defaultdict(list)
     said = {"visits": [visit_id for visit_id, _ in batches], "batches": [batch for _, batch in batches]}
-    for row in _run(session, _CHARGED, said) if batches else ():
+    for row in run(session, _CHARGED, said) if batches else ():
         lines[row.visit_id, row.batch].append(row)
     return lines
 
@@ -326,7 +322,7 @@ def _parts_of_stays(session: Session, visit_ids: Iterable[int]) -> Mapping[int, 
     """Every settlement of some stays, undone ones too, in order."""
     parts: dict[int, list[Found]] = defaultdict(list)
     if visit_ids:
-        for row in _run(session, _PARTS, {"visits": list(visit_ids)}):
+        for row in run(session, _PARTS, {"visits": list(visit_ids)}):
             parts[row.visit_id].append(row)
     return parts
 
@@ -336,7 +332,7 @@ def _sending_stays(session: Session, filings: Iterable[Found], person_ids: Itera
     senders = {filing.sender_id for filing in filings if filing.sender_id}
     if not senders or not person_ids:
         return ()
-    return _run(session, _SENDING_STAYS, {"persons": list(person_ids), "senders": list(senders)})
+    return run(session, _SENDING_STAYS, {"persons": list(person_ids), "senders": list(senders)})
 
 
 _VISITS = """

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, delete, select, text, tuple_, update
+from sqlalchemy import bindparam, delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from hub.db import run
 from hub.faults import Conflict
 from hub.settlement.charges import Stands
 from hub.settlement.tables import SettlementKey
@@ -41,19 +42,18 @@ class Known(NamedTuple):
 
 
 # Sorted, so that two batches with the same keys wait for each other instead of for ever.
-_CLAIM = text(
-    "INSERT INTO settlement_key (organisation_id, key, content_hash, settlement_id)"
-    " SELECT o, k, h, nextval('settlement_serial')"
-    " FROM unnest(CAST(:o AS text[]), CAST(:k AS text[]), CAST(:h AS bytea[])) AS said(o, k, h)"
-    " ON CONFLICT DO NOTHING RETURNING organisation_id, key, settlement_id"
-)
+_CLAIM = """
+INSERT INTO settlement_key (organisation_id, key, content_hash, settlement_id)
+SELECT o, k, h, nextval('settlement_serial')
+  FROM unnest(%(o)s::text[], %(k)s::text[], %(h)s::bytea[]) AS said(o, k, h)
+    ON CONFLICT DO NOTHING RETURNING organisation_id, key, settlement_id"""
 
 
 def claim(session: Session, names: Mapping[Name, bytes]) -> dict[Name, int]:
     """The names that are new, each with the id its settlement will have; a copy that runs is waited for."""
     rows = sorted(names.items())
     said = {"o": [name[0] for name, _ in rows], "k": [name[1] for name, _ in rows], "h": [h for _, h in rows]}
-    return {(row[0], row[1]): row[2] for row in session.execute(_CLAIM, said)}
+    return {(row[0], row[1]): row[2] for row in run(session, _CLAIM, said)}
 
 
 def known_keys(session: Session, names: Sequence[Name]) -> dict[Name, Known]:

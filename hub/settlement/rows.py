@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, class_mapper
 
 from hub.coverage import Explanation, Moved, Movement, document_of, move
+from hub.db import run
 from hub.settlement.charges import Prepared, clearing_type
 from hub.settlement.tables import AMOUNTS, SETTLEMENT, Settlement
 from hub.trust import Caller
@@ -96,15 +97,15 @@ def write(session: Session, rows: Sequence[Row]) -> None:
     if not rows:
         return
     said = {"rows": msgspec.json.encode(rows, enc_hook=int).decode()}
-    session.connection().exec_driver_sql(_WRITE, said)
+    run(session, _WRITE, said)
     move(session, [moved_by(row) for row in rows])
 
 
 def as_settlement(row: Row) -> Settlement:
     """A row just written, as reading it back would give it; setting 45 attributes one by one costs as much again."""
-    settlement = Settlement.__mapper__.class_manager.new_instance()
+    settlement = class_mapper(Settlement).class_manager.new_instance()
     settlement.__dict__.update(row)
-    return settlement  # type: ignore[no-any-return]
+    return settlement
 
 
 def plain(settlement: Settlement) -> Row:
@@ -113,8 +114,9 @@ def plain(settlement: Settlement) -> Row:
 
 
 def by_id(session: Session, ids: Iterable[int]) -> dict[int, Settlement]:
-    wanted = select(Settlement).where(Settlement.id.in_(tuple(ids)))
-    return {row.id: row for row in session.scalars(wanted)}
+    wanted = tuple(ids)
+    rows = session.scalars(select(Settlement).where(Settlement.id.in_(wanted))) if wanted else ()
+    return {row.id: row for row in rows}
 
 
 # What leaves a payer is negative, what the hospital is owed positive.

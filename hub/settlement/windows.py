@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from hub.db import run
 from hub.faults import Fault
 from hub.people import PersonUnknown
 from hub.records import VisitUnknown
@@ -58,7 +58,7 @@ def windows(session: Session, asked: Sequence[Naming]) -> list[Window | Fault]:
         "visits": [one.visit_id for one in asked],
         "types": [one.insutype or "" for one in asked],
     }
-    return [_window(one, row) for one, row in zip(asked, session.execute(_WINDOWS, said), strict=True)]
+    return [_window(one, row) for one, row in zip(asked, run(session, _WINDOWS, said), strict=True)]
 
 
 def _window(asked: Naming, row) -> Window | Fault:  # type: ignore[no-untyped-def]
@@ -85,11 +85,11 @@ def _window(asked: Naming, row) -> Window | Fault:  # type: ignore[no-untyped-de
     )
 
 
-_WINDOWS = text("""
+_WINDOWS = """
 SELECT p.id AS person_id, p.card_number, p.name, p.gender, p.birth_date, p.cert_type, p.certno,
        v.id AS visit_id, v.organisation_id, v.number, v.care, v.state, v.begun_at, v.ended_at,
        owner.card_number AS visit_card, insured.psn_type, registered.med_type
-  FROM unnest(CAST(:blinds AS bytea[]), CAST(:numbers AS text[]), CAST(:visits AS bigint[]), CAST(:types AS text[]))
+  FROM unnest(%(blinds)s::bytea[], %(numbers)s::text[], %(visits)s::bigint[], %(types)s::text[])
        WITH ORDINALITY AS w(blind, number, visit_id, insutype, place)
   LEFT JOIN identifier AS i ON i.system = 'psn_no' AND i.value_blind = w.blind
   LEFT JOIN person AS p ON p.id = coalesce(
@@ -102,4 +102,4 @@ SELECT p.id AS person_id, p.card_number, p.name, p.gender, p.birth_date, p.cert_
         WHERE e.person_id = p.id AND (w.insutype = '' OR e.insutype = w.insutype)
           AND e.since <= v.begun_at AND (e.until IS NULL OR e.until >= v.begun_at::date)
         ORDER BY e.since DESC LIMIT 1) AS insured ON true
- ORDER BY w.place""")
+ ORDER BY w.place"""

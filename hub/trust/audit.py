@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ForeignKey, LargeBinary, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hub.db import Base, identity
+from hub.db import Base, identity, run
 from hub.trust.callers import Caller
 
 SETTLING = timedelta(minutes=1)
@@ -60,7 +60,7 @@ def audit(
 ) -> None:
     """Write the row of this call. `outcome` is "ok" or the code of a Fault; `subject` is like "appointment/12"."""
     row = audit_row(caller, verb=verb, outcome=outcome, person_id=person_id, subject=subject)
-    session.connection().exec_driver_sql(_AUDIT, row)
+    run(session, _AUDIT, row)
 
 
 def audit_row(
@@ -84,7 +84,7 @@ def audit_row(
 
 def audit_many(session: Session, rows: Sequence[dict[str, object]]) -> None:
     """Write the rows of calls that share a transaction, in one statement; each is what `audit_row` answers."""
-    session.connection().exec_driver_sql(_AUDIT_MANY, {"rows": json.dumps(rows, default=_instant)})
+    run(session, _AUDIT_MANY, {"rows": json.dumps(rows, default=_instant)})
 
 
 def chain(session: Session, *, at: datetime, batch: int = 5000) -> int:

@@ -7,17 +7,18 @@ address together with MSH-3 and MSH-4.
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ARRAY, CheckConstraint, Index, LargeBinary, UniqueConstraint, any_, bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hub.db import Base, identity
+from hub.db import Base, identity, run
 from hub.faults import Forbidden
 from hub.trust.callers import Caller
-from hub.trust.sealing import Sealed
+from hub.trust.sealing import Sealed, unseal
 
 
 class CredentialRefused(Forbidden):
@@ -120,7 +121,7 @@ def revoke(session: Session, *, kind: str, name: str, at: datetime) -> None:
 
 def bearer(session: Session, token: str, door: Door) -> Caller:
     """The caller behind a bearer token. Refuses: CredentialRefused."""
-    return _caller(session, Credential.token_hash == _hash(token), what="Bearer", door=door)[0]
+    return _caller(session, Credential.token_hash == _hash(token), what="Bearer", door=door)
 
 
 def bearers(session: Session, asked: Sequence[tuple[str, Door]]) -> list[Caller | CredentialRefused]:
@@ -134,12 +135,10 @@ def bearers(session: Session, asked: Sequence[tuple[str, Door]]) -> list[Caller 
     ]
 
 
-def keyed(session: Session, access_key: str, door: Door) -> tuple[Caller, str]:
-    """The caller behind an access key, and the secret to check the signature with. Refuses: CredentialRefused."""
-    known = (Credential.kind == "access-key") & (Credential.name == access_key)
-    caller, row = _caller(session, known, what=access_key, door=door)
-    assert row.secret is not None
-    return caller, row.secret
+def keyed(session: Session, access_keys: Iterable[str], door: Door) -> dict[str, tuple[Caller, str]]:
+    """The callers behind access keys, each with the secret to check signatures with; keys nobody holds are left out."""
+    rows = run(session, _BY_ACCESS_KEY, {"names": list(access_keys)})
+    return {row.name: (_as_caller(row, door), unseal(row.secret).decode()) for row in rows}
 
 
 def mllp_peer(session: Session, *, address: str, application: str, facility: str, door: Door) -> Caller:
@@ -150,17 +149,17 @@ def mllp_peer(session: Session, *, address: str, application: str, facility: str
         & (Credential.application == application)
         & (Credential.facility == facility)
     )
-    return _caller(session, known, what=f"{address} MSH-3={application} MSH-4={facility}", door=door)[0]
+    return _caller(session, known, what=f"{address} MSH-3={application} MSH-4={facility}", door=door)
 
 
-def _caller(session: Session, known, *, what: str, door: Door) -> tuple[Caller, Credential]:  # type: ignore[no-untyped-def]
+def _caller(session: Session, known, *, what: str, door: Door) -> Caller:  # type: ignore[no-untyped-def]
     row = session.scalars(select(Credential).where(known)).first()
     if row is None or row.revoked_at is not None:
         raise CredentialRefused(what=what)
-    return _as_caller(row, door), row
+    return _as_caller(row, door)
 
 
-def _as_caller(row: Credential, door: Door) -> Caller:
+def _as_caller(row: Any, door: Door) -> Caller:
     return Caller(
         kind="system",
         id=row.name,
@@ -195,6 +194,10 @@ def _replace(
 def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
+
+_BY_ACCESS_KEY = """
+SELECT name, organisation_id, scopes, secret FROM credential
+ WHERE kind = 'access-key' AND name = ANY(%(names)s::text[]) AND revoked_at IS NULL"""
 
 _BY_TOKEN = select(Credential).where(
     Credential.kind == "token", Credential.token_hash == any_(bindparam("hashes", type_=ARRAY(LargeBinary)))

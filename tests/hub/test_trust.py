@@ -43,7 +43,7 @@ def test_a_peer_is_known_by_address_and_names_together(session: Session) -> None
 
 def test_an_access_key_gives_back_its_secret(session: Session) -> None:
     secret = trust.issue_access_key(session, name="AK1", organisation_id=TERTIARY, scopes=SCOPES, at=NOW)
-    assert trust.keyed(session, "AK1", DOOR)[1] == secret
+    assert trust.keyed(session, ["AK1"], DOOR)["AK1"][1] == secret
 
 
 def test_a_code_works_once_and_for_five_minutes(session: Session) -> None:
