@@ -48,6 +48,8 @@ def shipped_packs(folder: Path | None = None) -> dict[str, coverage.Pack]:
     place = folder or files("fixtures") / "packs"
     texts = [file.read_text(encoding="utf-8") for file in place.iterdir() if file.name.endswith(".toml")]
     packs = [coverage.read_pack(text) for text in texts]
+    for pack in packs:
+        coverage.check_pack(pack)
     return {pack.id: pack for pack in packs}
 
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from adapters.cli.insurance import packs
+
 app = typer.Typer(
     help="OneCard Hub: one card for life, booking, referral, shared records and insurance settlement for a region.",
     add_completion=False,
@@ -16,6 +18,7 @@ hospital = typer.Typer(help="Add an institution, its credentials, the endpoints 
 staff = typer.Typer(help="Add the sign-in of a member of staff.")
 app.add_typer(hospital, name="hospital")
 app.add_typer(staff, name="staff")
+app.add_typer(packs, name="packs")
 
 Organisation = Annotated[str, typer.Argument(help="its national code: 12 characters, a bureau's 6")]
 

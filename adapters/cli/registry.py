@@ -45,7 +45,7 @@ def add_hospital(
         address=address,
         telephone=telephone,
     )
-    _in_the_house(lambda session: session.merge(row))
+    in_the_house(lambda session: session.merge(row))
     print(f"{organisation} {name}")
 
 
@@ -75,7 +75,7 @@ def add_credential(
         trust.issue_mllp_peer(session, address=address, application=application, facility=facility, **own)
         return f"{address} may speak as {application}|{facility}"
 
-    print(_in_the_house(issue))
+    print(in_the_house(issue))
 
 
 def set_endpoint(organisation: str, *, host: str, port: int, application: str, facility: str) -> None:
@@ -86,7 +86,7 @@ def set_endpoint(organisation: str, *, host: str, port: int, application: str, f
         row.host, row.port, row.application, row.facility, row.state = host, port, application, facility, "active"
         session.add(row)
 
-    _in_the_house(put)
+    in_the_house(put)
     print(f"messages for {organisation} go to {host}:{port}")
 
 
@@ -110,11 +110,11 @@ def add_staff(name: str, *, organisation: str, display_name: str, role: str, pra
             scopes=frozenset(roles[role]),
         )
 
-    _in_the_house(add)
+    in_the_house(add)
     print(f"{name} may sign in as {role} of {organisation}")
 
 
-def _in_the_house(work: Callable[[Session], T]) -> T:
+def in_the_house(work: Callable[[Session], T]) -> T:
     """One transaction on the installation's database, running or not."""
     settings = Settings()
     with at_hand(settings) as dsn:

@@ -3,7 +3,8 @@
 bills.py packs.py explanation.py .... the values: what is given, the rules as data, what is answered
 adjudication.py ..................... adjudicate(bill, pack, standing), one pure function
 steps.py sentences.py documents.py .. an explanation told in plain words; bills as documents
-tables.py library.py ................ the rows; the pack of a day
+figures.py .......................... a pack as rows to read, and what differs between two
+tables.py library.py checking.py .... the rows; packs imported, checked, signed; the pack of a day
 enrolments.py filings.py ............ who is insured how; referrals and chronic diseases told beforehand
 entitlements.py ..................... all that a bill needs to know of a person, locked or not
 estimates.py ........................ the same function asked before anything happens
@@ -12,6 +13,7 @@ estimates.py ........................ the same function asked before anything ha
 from hub.coverage.adjudication import RATIO_ONE, adjudicate, charge, half_up
 from hub.coverage.benefits import Benefit, accumulated, benefits, year_so_far
 from hub.coverage.bills import Bill, BillWrong, Line, Referral, Standing, Year
+from hub.coverage.checking import PackGap, PackNotMonotone, PackOverlaps, PackUnreachable, check_pack
 from hub.coverage.documents import bill_of, document_of
 from hub.coverage.enrolments import (
     NotInsured,
@@ -26,14 +28,31 @@ from hub.coverage.enrolments import (
 from hub.coverage.entitlements import Entitlement, Question, entitlement, entitlements, hold
 from hub.coverage.estimates import Choice, Estimate, estimate
 from hub.coverage.explanation import Explanation, Share, Totals
+from hub.coverage.figures import Difference, Figure, compare_packs, figures
 from hub.coverage.filings import ChronicNotFiled, FilingUnknown, file_chronic, file_referral, filings, withdraw
-from hub.coverage.library import PackMissing, PackTaken, PackUnknown, import_pack, pack_named, pack_of, packs
+from hub.coverage.library import (
+    Imported,
+    NotAClerk,
+    PackBackdated,
+    PackMissing,
+    PackTaken,
+    PackUnknown,
+    PackWithdrawn,
+    SameSignature,
+    import_pack,
+    pack_named,
+    pack_of,
+    packs,
+    sign_pack,
+    withdraw_pack,
+)
 from hub.coverage.movements import Moved, Movement, move
 from hub.coverage.packs import Pack, PackWrong, Scheme, read_pack
 from hub.coverage.sentences import SENTENCES
 from hub.coverage.steps import Step, bill_steps, document, line_steps, percent
 from hub.coverage.tables import (
     FILING,
+    PACK,
     Account,
     AccountCredit,
     Accumulator,
@@ -41,10 +60,12 @@ from hub.coverage.tables import (
     ChronicUse,
     Enrolment,
     Filing,
+    PackRelease,
 )
 
 __all__ = [
     "FILING",
+    "PACK",
     "RATIO_ONE",
     "SENTENCES",
     "Account",
@@ -57,23 +78,35 @@ __all__ = [
     "Choice",
     "ChronicNotFiled",
     "ChronicUse",
+    "Difference",
     "Enrolment",
     "Entitlement",
     "Estimate",
     "Explanation",
+    "Figure",
     "Filing",
     "FilingUnknown",
+    "Imported",
     "Line",
     "Moved",
     "Movement",
+    "NotAClerk",
     "NotInsured",
     "Pack",
+    "PackBackdated",
+    "PackGap",
     "PackMissing",
+    "PackNotMonotone",
+    "PackOverlaps",
+    "PackRelease",
     "PackTaken",
     "PackUnknown",
+    "PackUnreachable",
+    "PackWithdrawn",
     "PackWrong",
     "Question",
     "Referral",
+    "SameSignature",
     "Scheme",
     "Share",
     "Standing",
@@ -87,6 +120,8 @@ __all__ = [
     "bill_of",
     "bill_steps",
     "charge",
+    "check_pack",
+    "compare_packs",
     "credit",
     "document",
     "document_of",
@@ -98,6 +133,7 @@ __all__ = [
     "entitlement",
     "entitlements",
     "estimate",
+    "figures",
     "file_chronic",
     "file_referral",
     "filings",
@@ -111,6 +147,8 @@ __all__ = [
     "packs",
     "percent",
     "read_pack",
+    "sign_pack",
     "withdraw",
+    "withdraw_pack",
     "year_so_far",
 ]

@@ -40,7 +40,7 @@ def enrol(
 
     psn_type is the insurer's code (11 working, 12 retired, 15 resident ...). Refuses: NotAllowed, PersonUnknown.
     """
-    trust.require(caller, "settlement.write")
+    trust.require(caller, "coverage.write")
     person = people.person(session, person_id)
     stands = enrolment_on(session, person_id=person.id, insutype=insutype, day=since)
     if stands is not None and stands.since == since:
@@ -70,7 +70,7 @@ def enrol(
 
 def end_enrolment(session: Session, caller: Caller, *, enrolment_id: int, until: date) -> Enrolment:
     """The last day of an enrolment. Refuses: NotAllowed, NotInsured."""
-    trust.require(caller, "settlement.write")
+    trust.require(caller, "coverage.write")
     row = session.get(Enrolment, enrolment_id, with_for_update=True)
     if row is None or row.since > until:
         raise NotInsured(day=until, insutype="")
@@ -101,7 +101,7 @@ def enrolment_on(session: Session, *, person_id: int, insutype: str, day: date) 
 
 def credit(session: Session, caller: Caller, *, person_id: int, amount: int, source: str) -> Money:
     """Put money (fen) into a personal account, opening it if need be; answers the balance. Refuses: NotAllowed."""
-    trust.require(caller, "settlement.write")
+    trust.require(caller, "coverage.write")
     opened = insert(Account).values(person_id=person_id, balance=Money(0)).on_conflict_do_nothing()
     session.execute(opened)
     session.add(AccountCredit(person_id=person_id, amount=Money(amount), at=caller.at, source=source))

@@ -15,8 +15,9 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any
 
 from hub.faults import Invalid
@@ -63,7 +64,10 @@ class Outpatient:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Of the year's own share in scope above `above` (and not above `upto`), `ratio` is paid."""
+    """Of the year's own share in scope above `above` (and not above `upto`), `ratio` is paid.
+
+    In the text `upto` may be left out: then a segment ends where the next begins, and the last one never.
+    """
 
     above: int
     upto: int | None
@@ -116,6 +120,14 @@ class Pack:
 
 
 _SHARE = re.compile(r"[01](\.\d{1,4})?")
+_PACK_ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
+_AREA = re.compile(r"\d{6}")
+_INSUTYPE = re.compile(r"\d{3}")
+_WORD = re.compile(r"[a-z][a-z-]{0,63}")
+
+LONGEST_TEXT = 500
+MOST = 10**13
+"""A hundred thousand million yuan, in fen: no limit of a pack is higher."""
 
 
 class PackWrong(Invalid):
@@ -126,7 +138,8 @@ class PackWrong(Invalid):
 def read_pack(text: str) -> Pack:
     """A pack from its TOML text.
 
-    Refuses: PackWrong, naming the element: missing, unknown, not a share between 0 and 1, segments out of order.
+    Refuses: PackWrong, naming the element: missing, unknown, not of its form. Whether the rules make sense together
+    is `hub.coverage.checking`.
     """
     try:
         table = _Table(tomllib.loads(text), "")
@@ -134,8 +147,8 @@ def read_pack(text: str) -> Pack:
         raise PackWrong(element="TOML", found=str(error), allowed="well-formed TOML") from None
     schemes = table.table("scheme")
     pack = Pack(
-        id=table.text("id"),
-        area=table.text("area"),
+        id=table.named("id", table.content.get("id"), _PACK_ID, "a-z 0-9 . -, at most 64"),
+        area=table.named("area", table.content.get("area"), _AREA, "a district code of 6 digits"),
         name_zh=table.text("name_zh"),
         name_en=table.text("name_en"),
         notice_zh=table.text("notice_zh", default=""),
@@ -144,13 +157,17 @@ def read_pack(text: str) -> Pack:
         valid_from=table.day("valid_from"),
         valid_to=table.day("valid_to") if "valid_to" in table.content else None,
         content_hash=hashlib.sha256(text.encode()).hexdigest(),
-        schemes={insutype: _scheme(insutype, schemes.table(insutype)) for insutype in schemes.content},
+        schemes={insutype: _scheme(insutype, schemes) for insutype in schemes.content},
     )
     table.done()
+    if pack.valid_to is not None and pack.valid_to < pack.valid_from:
+        table.refuse("valid_to", pack.valid_to, f"{pack.valid_from} 或以后 / or later")
     return pack
 
 
-def _scheme(insutype: str, t: "_Table") -> Scheme:
+def _scheme(insutype: str, schemes: "_Table") -> Scheme:
+    schemes.named(insutype, insutype, _INSUTYPE, "an insurance type of 3 digits")
+    t = schemes.table(insutype)
     factors = t.table("out_of_area")
     chronic = t.table("chronic")
     scheme = Scheme(
@@ -161,7 +178,7 @@ def _scheme(insutype: str, t: "_Table") -> Scheme:
         personal_account=t.flag("personal_account"),
         inpatient=_inpatient(t.table("inpatient")),
         outpatient=_outpatient(t.table("outpatient")),
-        chronic={disease: _layer(chronic.table(disease)) for disease in chronic.content},
+        chronic={disease: _quota(disease, chronic) for disease in chronic.content},
         large=_layer(t.table("large")) if "large" in t.content else None,
         serious=_serious(t.table("serious")) if "serious" in t.content else None,
         civil_servant_share=t.share("civil_servant_share"),
@@ -207,6 +224,11 @@ def _outpatient(t: "_Table") -> Outpatient:
     return rules
 
 
+def _quota(disease: str, chronic: "_Table") -> Layer:
+    chronic.named(disease, disease, _WORD, "a word of a-z and -, at most 64")
+    return _layer(chronic.table(disease))
+
+
 def _layer(t: "_Table") -> Layer:
     layer = Layer(ratio=t.share("ratio"), fund_at_most=t.fen("fund_at_most"))
     t.done()
@@ -216,11 +238,9 @@ def _layer(t: "_Table") -> Layer:
 def _serious(t: "_Table") -> Serious:
     rows = [_Table(row, f"{t.path}segments[{i}].") for i, row in enumerate(t.rows("segments"))]
     starts = [row.fen("above") for row in rows]
-    if starts != sorted(set(starts)):
-        t.refuse("segments", starts, "segments in rising order")
     segments = tuple(
-        Segment(above=start, upto=upto, ratio=row.share("ratio"))
-        for row, start, upto in zip(rows, starts, [*starts[1:], None], strict=True)
+        Segment(above=start, upto=row.fen("upto") if "upto" in row.content else following, ratio=row.share("ratio"))
+        for row, start, following in zip_longest(rows, starts, starts[1:])
     )
     for row in rows:
         row.done()
@@ -248,20 +268,35 @@ class _Table:
     def text(self, name: str, default: str | None = None) -> str:
         if default is not None and name not in self.content:
             return default
-        return str(self.take(name, str, "text"))
+        value = str(self.take(name, str, "text"))
+        if not value or len(value) > LONGEST_TEXT or not value.isprintable():
+            self.refuse(name, value[:20], f"one line of text, 1 to {LONGEST_TEXT} characters")
+        return value
+
+    def named(self, name: str, value: Any, form: re.Pattern[str], allowed: str) -> str:
+        """A word that is part of citations, keys and rows."""
+        self.read.add(name)
+        if not isinstance(value, str) or not form.fullmatch(value):
+            self.refuse(name, "" if value is None else str(value)[:40], allowed)
+        return str(value)
 
     def flag(self, name: str) -> bool:
         return bool(self.take(name, bool, "true or false"))
 
     def day(self, name: str) -> date:
-        value: date = self.take(name, date, "a day")
+        value: date = self.take(name, date, "a day as 2026-01-01")
+        if isinstance(value, datetime):
+            self.refuse(name, value, "a day as 2026-01-01")
         return value
 
     def table(self, name: str) -> "_Table":
         return _Table(self.take(name, dict, "a table"), f"{self.path}{name}.")
 
     def rows(self, name: str) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = self.take(name, list, "a list of tables")
+        rows: list[Any] = self.take(name, list, "a list of tables")
+        for number, row in enumerate(rows):
+            if not isinstance(row, dict):
+                self.refuse(f"{name}[{number}]", row, "a table")
         return rows
 
     def fen(self, name: str) -> int:
@@ -283,7 +318,7 @@ class _Table:
             fen = int(Money.yuan(value))
         except ValueError:
             fen = -1
-        if fen < 0:
+        if not 0 <= fen < MOST or isinstance(value, bool):
             self.refuse(name, value, "yuan with at most two decimals, not negative")
         return fen
 

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Sequence, UniqueConstraint, func, literal_column
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Sequence, func, literal_column
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -13,6 +13,18 @@ from hub.units import Money
 
 FILING = Lifecycle("insurance filing", start="filed", moves={("filed", "withdraw"): "withdrawn"})
 
+# A pack decides bills once two clerks of the bureau have signed it.
+PACK = Lifecycle(
+    "benefit pack",
+    start="imported",
+    moves={
+        ("imported", "sign"): "signed",
+        ("signed", "sign"): "live",
+        ("imported", "withdraw"): "withdrawn",
+        ("signed", "withdraw"): "withdrawn",
+    },
+)
+
 filing_serial = Sequence("filing_serial", metadata=Base.metadata)
 
 
@@ -21,7 +33,6 @@ class BenefitPack(Base):
 
     __tablename__ = "benefit_pack"
     __append_only__ = True
-    __table_args__ = (UniqueConstraint("area", "valid_from"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     area: Mapped[str]
@@ -31,6 +42,35 @@ class BenefitPack(Base):
     text: Mapped[str]
     imported_at: Mapped[datetime]
     imported_by: Mapped[str]
+
+
+class PackRelease(Base):
+    """How far a pack is on its way to deciding bills, and who said so: two different clerks, or one withdrawal."""
+
+    __tablename__ = "benefit_pack_release"
+    __table_args__ = (
+        PACK.check(),
+        CheckConstraint("second_by <> first_by", name="signed_by_two"),
+        CheckConstraint(
+            "CASE state WHEN 'imported' THEN first_by IS NULL AND second_by IS NULL "
+            "WHEN 'signed' THEN first_by IS NOT NULL AND second_by IS NULL "
+            "WHEN 'live' THEN first_by IS NOT NULL AND second_by IS NOT NULL ELSE withdrawn_by IS NOT NULL END",
+            name="signed_as_its_state_says",
+        ),
+        Index("one_pack_a_first_day", "area", "valid_from", unique=True, postgresql_where="state <> 'withdrawn'"),
+    )
+
+    pack_id: Mapped[str] = mapped_column(ForeignKey("benefit_pack.id"), primary_key=True)
+    area: Mapped[str]
+    valid_from: Mapped[date]
+    state: Mapped[str] = mapped_column(default=PACK.start)
+    first_by: Mapped[str | None]
+    first_at: Mapped[datetime | None]
+    second_by: Mapped[str | None]
+    second_at: Mapped[datetime | None]
+    withdrawn_by: Mapped[str | None]
+    withdrawn_at: Mapped[datetime | None]
+    withdrawal_reason: Mapped[str | None]
 
 
 class Enrolment(Base):

@@ -18,6 +18,7 @@ SCOPES: frozenset[str] = frozenset(
         "records.read",
         "records.write",
         "consultation.write",
+        "coverage.write",
         "settlement.read",
         "settlement.write",
         "reconciliation.read",

@@ -27,6 +27,7 @@ COMMANDS = [
     "doctor",
     "hospital",
     "staff",
+    "packs",
 ]
 HOSPITAL = ("--name", "某县医院", "--tier", "county", "--district", "420525")
 
@@ -189,3 +190,19 @@ def test_a_bill_is_one_line_of_json(installation: Installation, tmp_path: Path) 
     done = installation.run("adjudicate", bill)
     assert done.returncode == 1
     assert json.loads(done.stdout)["refused"]
+
+
+def test_packs_are_imported_all_or_none_and_listed(migrated: Installation, tmp_path: Path) -> None:
+    packs = Path(__file__).parents[2] / "fixtures/packs"
+    good, odd = packs / "yichang-example-2024.toml", tmp_path / "odd.toml"
+    odd.write_text(good.read_text().replace('"0.92", "0.92"', '"0.92", "0.93"').replace("example-2024", "odd"))
+    refused = migrated.run("packs", "import", good, odd)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "scheme.310.inpatient.ratio[1]" in refused.stderr
+    assert migrated.run("packs", "list").stdout == ""
+    for _ in range(2):
+        done = migrated.run("packs", "import", good)
+        assert done.stdout.startswith("yichang-example-2024 is imported"), done.stderr
+    assert "yichang-example-2024" in migrated.run("packs", "list").stdout
+    odd.write_bytes("id = 宜".encode("gbk"))
+    assert "utf-8" in migrated.run("packs", "import", odd).stderr

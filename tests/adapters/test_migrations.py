@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from alembic import command
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
@@ -12,7 +13,7 @@ from sqlalchemy.pool import NullPool
 from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.settings import sqlalchemy_url
 from hub.db import Base, append_only_tables
-from hub.migrations import import_every_room, migrate, newest_version
+from hub.migrations import configuration, import_every_room, migrate, newest_version
 from hub.migrations.rights import grant_rights
 
 
@@ -76,6 +77,29 @@ def test_the_app_may_change_rows_but_not_tables(owner: Engine) -> None:
         connection.execute(text("UPDATE job SET runs = runs"))
         with pytest.raises(ProgrammingError, match="must be owner"):
             connection.execute(text("ALTER TABLE job ADD COLUMN more int"))
+
+
+def test_a_pack_that_decided_bills_before_there_were_signatures_goes_on_and_the_bureaus_clerks_may_sign(
+    owner: Engine,
+) -> None:
+    with owner.begin() as connection:
+        command.upgrade(configuration(connection), "0001")
+        connection.execute(
+            text("INSERT INTO organisation VALUES ('420500','局','B','bureau',0,'','420500','','',NULL,'hub')")
+        )
+        for name, scopes in (("clerk", '["reconciliation.write"]'), ("doctor", '["records.read"]')):
+            sql = "INSERT INTO staff VALUES (:name, '', '', '420500', NULL, CAST(:scopes AS jsonb), 0)"
+            connection.execute(text(sql), {"name": name, "scopes": scopes})
+        pack = (
+            "INSERT INTO benefit_pack VALUES ('old', '420500', '2024-01-01', NULL, 'hash', 'text', now(), 'job/demo')"
+        )
+        connection.execute(text(pack))
+    migrate(_url(owner))
+    with owner.connect() as connection:
+        states = connection.execute(text("SELECT pack_id, state, first_by FROM benefit_pack_release")).all()
+        scopes = dict(connection.execute(text("SELECT name, scopes FROM staff")).all())
+    assert states == [("old", "live", "job/demo")]
+    assert scopes == {"clerk": ["reconciliation.write", "coverage.write"], "doctor": ["records.read"]}
 
 
 def _empty(server: EmbeddedPostgres, name: str) -> Iterator[Engine]:

@@ -38,6 +38,8 @@ DESKS = {
     "bureau-board": ("bureau.clerk", "/bureau"),
     "bureau-differences": ("bureau.clerk", "/bureau/differences"),
     "bureau-difference": ("bureau.clerk", "/bureau/differences/{break_id}"),
+    "bureau-packs": ("bureau.clerk", "/bureau/rules"),
+    "bureau-pack": ("bureau.clerk", "/bureau/rules/yichang-draft-2028"),
     "operations": ("operator", "/ops"),
     "operations-messages": ("operator", "/ops/heard?open={heard_id}"),
     "operations-due": ("operator", "/ops/due?open={due_id}"),

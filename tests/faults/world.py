@@ -291,7 +291,7 @@ def _messages(session: Session, world: World) -> None:
     world.ours |= {"due": found.id, "department": CARDIOLOGY, "organisation": TERTIARY}
     world.ours |= {"service": f"{TERTIARY}-0301-01", "practitioner": EXPERT}
     world.ours["code_system"] = "fund"
-    world.ours |= {"action": "receive", "event": "arrive", "side": "in"}
+    world.ours |= {"action": "receive", "event": "arrive", "side": "in", "pack": "yichang-example-2024"}
     world.theirs |= {"department": f"{COUNTY}-0301", "organisation": COUNTY}
     caller = system(TERTIARY, at=door.now())
     heard = exchange.hear(session, caller, door="hl7v2", kind="?", key=None, body=b"MSH|", content_hash=b"h")

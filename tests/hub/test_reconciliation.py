@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -25,9 +24,9 @@ from hub.reconciliation import (
 from hub.settlement import Charge, FeeFacts
 from hub.trust import NotAllowed
 from hub.units import CHINA, Money
+from tests.hub.coverage.insured import with_pack
 from tests.region import BUREAU, COUNTY, TERTIARY, a_person, staff, system
 
-PACK = (Path(__file__).parents[2] / "fixtures/packs/yichang-example-2024.toml").read_text()
 DAY = date(2026, 11, 21)
 PERIOD = Period(TERTIARY, DAY, DAY, "11", "420500")
 HOSPITAL = system(TERTIARY)
@@ -39,7 +38,7 @@ COLLEAGUE = replace(CLERK, id="colleague")
 def ledger(session):
     """`ledger("2000.00")` settles a bill at the tertiary hospital; answers it as the hospital would list it."""
     bureau, serials = system(BUREAU), iter(range(1, 100))
-    coverage.import_pack(session, bureau, text=PACK)
+    with_pack(session)
 
     def settle(price="2000.00", *, day=DAY, undoes=None, insutype="310", care="outpatient"):
         number = next(serials)

@@ -1,5 +1,7 @@
-"""The benefit packs in force, value by value, so that the bureau sees what is computed with."""
+"""Benefit packs at the bureau: taken in, signed by two clerks or withdrawn, figure by figure, against another."""
 
+from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from fastapi import APIRouter
@@ -8,12 +10,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters import door
+from adapters.web import sessions
 from adapters.web.bureau.frame import clerk_of
-from adapters.web.pages import page
+from adapters.web.forms import form_of, query_of
+from adapters.web.pages import page, see_other
 from adapters.web.refusals import PageRoute
 from hub import coverage, trust
+from hub.coverage import PACK, Imported
+from hub.faults import Invalid, Problem
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
+DECISIONS = ("sign", "withdraw")
+LONGEST_PACK = 100_000
 
 
 @router.get("/bureau/rules")
@@ -21,6 +29,104 @@ def rules(request: Request) -> Response:
     def work(session: Session) -> dict[str, Any]:
         clerk = clerk_of(session, request)
         trust.audit(session, clerk.caller, verb="coverage.packs")
-        return {"frame": clerk.frame, "packs": coverage.packs(session)}
+        return {"frame": clerk.frame, "packs": coverage.packs(session), "may_import": _may_write(clerk)}
 
-    return page(request, "bureau/rules.html", **door.transact(work))
+    return page(request, "bureau/rules.html", done=query_of(request).text("done", limit=20), **door.transact(work))
+
+
+@router.post("/bureau/rules/import")
+def take_in(request: Request) -> Response:
+    """A pack's text, checked whole before anything is kept."""
+    text = form_of(request).needed("text", limit=LONGEST_PACK)
+
+    def work(session: Session) -> str:
+        clerk = sessions.clerk(session, request, "bureau")
+        pack = coverage.import_pack(session, clerk.caller, text=text)
+        trust.audit(session, clerk.caller, verb="coverage.import_pack", subject=f"pack/{pack.id}")
+        return pack.id
+
+    return see_other(f"/bureau/rules/{door.transact(work)}?done=imported")
+
+
+@router.get("/bureau/rules/{pack_id}")
+def one(request: Request, pack_id: str) -> Response:
+    """One pack: how far it is, what it changes, every figure."""
+    query = query_of(request)
+    against = query.text("against", limit=64)
+
+    def work(session: Session) -> dict[str, Any]:
+        clerk = clerk_of(session, request)
+        packs = coverage.packs(session)
+        shown = _chosen(packs, pack_id)
+        pack = coverage.pack_named(session, pack_id)
+        other = _chosen(packs, against) if against else _before(packs, shown)
+        trust.audit(session, clerk.caller, verb="coverage.pack_named", subject=f"pack/{pack_id}")
+        differences = coverage.compare_packs(coverage.pack_named(session, other.pack.id), pack) if other else []
+        return {
+            "frame": clerk.frame,
+            "shown": shown,
+            "pack": pack,
+            "others": [each for each in packs if each.pack.id != pack_id],
+            "against": other,
+            "differences": differences,
+            "schemes": _by_scheme(coverage.figures(pack)),
+            "may": _may(clerk, shown),
+        }
+
+    return page(request, "bureau/rule.html", done=query.text("done", limit=20), **door.transact(work))
+
+
+@router.post("/bureau/rules/{pack_id}/{event}")
+def decide(request: Request, pack_id: str, event: str) -> Response:
+    """Sign a pack, or withdraw one that is not live."""
+    form = form_of(request)
+
+    def work(session: Session) -> None:
+        clerk = sessions.clerk(session, request, "bureau")
+        if event not in DECISIONS:
+            raise Invalid(element="event", found=event, allowed="、".join(DECISIONS), problem=Problem.CODE)
+        if event == "sign":
+            coverage.sign_pack(session, clerk.caller, pack_id=pack_id)
+        else:
+            coverage.withdraw_pack(session, clerk.caller, pack_id=pack_id, reason=form.needed("reason", limit=500))
+        trust.audit(session, clerk.caller, verb=f"coverage.{event}_pack", subject=f"pack/{pack_id}")
+
+    door.transact(work)
+    return see_other(f"/bureau/rules/{pack_id}?done={event}")
+
+
+def _chosen(packs: Sequence[Imported], pack_id: str) -> Imported:
+    found = next((each for each in packs if each.pack.id == pack_id), None)
+    if found is None:
+        raise coverage.PackUnknown(pack_id=pack_id)
+    return found
+
+
+def _before(packs: Sequence[Imported], shown: Imported) -> Imported | None:
+    """The pack that this one follows: of its area, live, the last to begin before it."""
+    return next(
+        (
+            each
+            for each in packs
+            if each.release.state == "live"
+            and each.pack.area == shown.pack.area
+            and each.pack.valid_from < shown.pack.valid_from
+        ),
+        None,
+    )
+
+
+def _by_scheme(figures: Sequence[coverage.Figure]) -> list[tuple[str, list[coverage.Figure]]]:
+    return [(scheme, list(rows)) for scheme, rows in groupby(figures, key=lambda figure: figure.scheme) if scheme]
+
+
+def _may_write(clerk: sessions.Clerk) -> bool:
+    return "coverage.write" in clerk.caller.scopes
+
+
+def _may(clerk: sessions.Clerk, shown: Imported) -> tuple[str, ...]:
+    """What this clerk may do with a pack now: nobody signs twice."""
+    if not _may_write(clerk):
+        return ()
+    signed = shown.release.first_by == f"{clerk.caller.kind}/{clerk.caller.id}"
+    return tuple(event for event in PACK.allowed(shown.release.state) if event != "sign" or not signed)

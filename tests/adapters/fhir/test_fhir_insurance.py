@@ -4,7 +4,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,11 +18,11 @@ from hub.settlement import FeeLine, Posting, Settlement
 from hub.units import CHINA
 from tests.adapters.api.wire import Peer, app_with, token_for
 from tests.adapters.fhir.test_fhir_booking import FHIR_JSON, conforms, issue
+from tests.hub.coverage.insured import with_pack
 from tests.hub.settlement.stays import WORKED
 from tests.region import BUREAU, COUNTY, TERTIARY, a_person, system
 
 ROUTES = app_with(fhir.router)
-PACK = (Path(__file__).parents[3] / "fixtures/packs/yichang-example-2024.toml").read_text()
 ITEM = "urn:onecard:catalogue-item"
 exact = msgspec.json.Decoder(float_hook=Decimal).decode
 
@@ -34,7 +33,7 @@ def insured(engine: Engine) -> dict[str, int]:
     bureau = system(BUREAU, at=datetime(2026, 1, 1, tzinfo=UTC))
     with Session(engine) as session, session.begin():
         person = a_person(session)
-        coverage.import_pack(session, bureau, text=PACK)
+        with_pack(session)
         facts = {"psn_no": "42050000000000000001", "psn_type": "11", "area": "420500", "since": date(2024, 1, 1)}
         row = coverage.enrol(session, bureau, person_id=person.id, insutype="310", source="tests", **facts)
         coverage.credit(session, bureau, person_id=person.id, amount=30000, source="tests")

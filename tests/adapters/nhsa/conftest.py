@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 
 import httpx
 import pytest
@@ -18,9 +17,9 @@ from hub import coverage, people, trust
 from hub.people import Demographics, Identification
 from hub.units import Money
 from tests.adapters.asgi import InProcess
+from tests.hub.coverage.insured import with_pack
 from tests.region import BUREAU, TERTIARY, a_person, system
 
-PACK = (Path(__file__).parents[3] / "fixtures/packs/yichang-example-2024.toml").read_text()
 SECRET = "a secret of the tests"
 
 
@@ -90,7 +89,7 @@ def insure(engine: Engine) -> Callable[..., Insured]:
         with Session(engine) as session, session.begin():
             person = a_person(session, serial)
             bureau = system(BUREAU, at=at)
-            coverage.import_pack(session, bureau, text=PACK)
+            with_pack(session)
             coverage.enrol(
                 session,
                 bureau,

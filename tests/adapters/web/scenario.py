@@ -6,14 +6,14 @@ from hashlib import sha256
 
 from sqlalchemy.orm import Session
 
-from hub import booking, consultations, exchange, journeys, people, reconciliation, records, referrals, trust
+from hub import booking, consultations, coverage, exchange, journeys, people, reconciliation, records, referrals, trust
 from hub.consultations import ConsultationFacts
 from hub.reconciliation import Amounts, Line, Period
 from hub.records import Diagnosis
 from hub.referrals import ReferralFacts
 from hub.trust import SCOPES, Caller
 from hub.units import Money, day_of
-from tests.hub.coverage.insured import insure, with_pack
+from tests.hub.coverage.insured import DRAFT_TEXT, insure, with_pack
 from tests.hub.settlement import stays
 from tests.region import (
     BUREAU,
@@ -38,7 +38,14 @@ ADT = (
 )
 OPERATOR_SCOPES = frozenset({"directory.read", "operations"})
 BUREAU_SCOPES = frozenset(
-    {"directory.read", "people.read", "settlement.read", "reconciliation.read", "reconciliation.write"}
+    {
+        "directory.read",
+        "people.read",
+        "coverage.write",
+        "settlement.read",
+        "reconciliation.read",
+        "reconciliation.write",
+    }
 )
 
 
@@ -70,6 +77,7 @@ def play(session: Session, at: datetime) -> Scenario:
     _staff(session)
     _schedules(session, at)
     with_pack(session)
+    coverage.import_pack(session, system(BUREAU, at=at), text=DRAFT_TEXT)
     person = a_person(session, 1)
     child = a_person(session, 2, name="张小例", born=date(2018, 6, 1))
     stranger = a_person(session, 3, name="阿卜杜热合曼·示例买买提", born=date(1949, 3, 5))

@@ -66,6 +66,9 @@ BUREAU = [
     "/bureau/differences",
     "/bureau/differences/{break_id}",
     "/bureau/rules",
+    "/bureau/rules/yichang-example-2024",
+    "/bureau/rules/yichang-draft-2028",
+    "/bureau/rules/yichang-draft-2028?against=yichang-example-2024",
 ]
 OPERATOR = [
     "/ops",

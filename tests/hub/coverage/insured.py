@@ -1,5 +1,6 @@
 """The example pack imported, and people insured under it."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -7,13 +8,21 @@ from sqlalchemy.orm import Session
 
 from hub import coverage
 from hub.people import Person
-from tests.region import BUREAU, a_person, system
+from tests.region import BUREAU, a_person, staff, system
 
-PACK_TEXT = (Path(__file__).parents[3] / "fixtures/packs/yichang-example-2024.toml").read_text()
+PACKS = Path(__file__).parents[3] / "fixtures/packs"
+PACK_TEXT = (PACKS / "yichang-example-2024.toml").read_text()
+DRAFT_TEXT = (PACKS / "yichang-draft-2028.toml").read_text()
+CLERKS = (replace(staff(BUREAU), id="clerk-one"), replace(staff(BUREAU), id="clerk-two"))
 
 
-def with_pack(session: Session) -> coverage.Pack:
-    return coverage.import_pack(session, system(BUREAU), text=PACK_TEXT)
+def with_pack(session: Session, text: str = PACK_TEXT) -> coverage.Pack:
+    """A pack imported and signed by two clerks, so that it decides bills."""
+    pack = coverage.import_pack(session, system(BUREAU), text=text)
+    if session.get_one(coverage.PackRelease, pack.id).state == "imported":
+        for clerk in CLERKS:
+            coverage.sign_pack(session, clerk, pack_id=pack.id)
+    return pack
 
 
 def insured(session: Session, serial: int = 1, *, insutype: str = "310", balance: int = 0, **facts) -> Person:

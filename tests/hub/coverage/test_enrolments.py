@@ -76,7 +76,7 @@ def test_the_pack_of_a_day_decides_and_before_the_first_there_is_none(session):
     text = PACK_TEXT.replace("valid_from = 2024-01-01", "valid_from = 2027-01-01").replace(
         "example-2024", "example-2027"
     )
-    new = coverage.import_pack(session, system(BUREAU), text=text)
+    new = with_pack(session, text)
     assert coverage.pack_of(session, area="420500", day=date(2026, 12, 31)).content_hash == old.content_hash
     assert coverage.pack_of(session, area="420500", day=date(2027, 1, 1)).content_hash == new.content_hash
     with pytest.raises(PackMissing):

@@ -1,0 +1,26 @@
+"""`onecard packs`: what the insurance bureau gives the hub in files."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+packs = typer.Typer(help="Benefit packs: take in, list.", no_args_is_help=True)
+
+
+@packs.command("import")
+def packs_import(
+    files: Annotated[list[Path], typer.Argument(help="TOML, UTF-8", exists=True, dir_okay=False)],
+) -> None:
+    """Check and take in packs, all or none; the same again changes nothing. Two clerks sign on the bureau's page."""
+    from adapters.cli.bureau import import_packs
+
+    import_packs(files)
+
+
+@packs.command("list")
+def packs_list() -> None:
+    """Every pack, newest first, and how far it is."""
+    from adapters.cli.bureau import list_packs
+
+    list_packs()
