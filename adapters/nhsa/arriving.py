@@ -8,12 +8,13 @@ from sqlalchemy.orm import Session
 
 from adapters.nhsa import envelope
 from adapters.nhsa.gateway import SIGNINGS, Knock, unknown_user
-from adapters.nhsa.region import HOME_AREA, region
+from adapters.nhsa.region import HOME_AREA, region, region_on
 from adapters.nhsa.signing_in import require_signed_in
 from adapters.nhsa.tables import transaction
 from adapters.nhsa.verbs import Asked, Said
 from hub import trust
 from hub.trust import Caller, Door
+from hub.units import day_of
 
 DOOR = "nhsa"
 
@@ -59,16 +60,17 @@ def read(came: Knocking) -> Said:
 
     Refuses: Invalid, Missing, TransactionNotOffered.
     """
-    spoken = region(HOME_AREA)
+    spoken = region_on(HOME_AREA, day_of(came.arrived.at))
     found = envelope.decode(came.body)
     request = envelope.open_envelope(found, asked=came.knock.name, path=came.infno, spoken=spoken)
     nodes = transaction(request.infno, spoken).read(request.input, lines_at_most=spoken.lines_at_most)
+    envelope.require_insured_area(request, nodes, spoken)
     return Said(request, spoken, nodes)
 
 
 def asked_by(caller: Caller, said: Said) -> Asked:
     """What was said, by whom. Refuses: ForeignInstitution; NotSignedIn where the region wants a sign-in."""
-    envelope.require_own(said.request, caller.organisation_id)
+    envelope.require_own(said.request, caller.organisation_id, said.region)
     asked = Asked(caller, said.request, said.region, said.nodes)
     if said.region.sign_in_required and said.request.infno != "9001":
         head = said.request.head

@@ -2,7 +2,9 @@
 
 import hashlib
 import itertools
+import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -76,7 +78,15 @@ def open_envelope(found: dict[str, Any], *, asked: str, path: str, spoken: Regio
     return Request(infno, msgid, head, found["input"], content_hash(infno, found["input"]))
 
 
-def require_own(request: Request, organisation_id: str | None) -> None:
+def require_insured_area(request: Request, nodes: Mapping[str, Any], spoken: Region) -> None:
+    """Where the region wants it, a message about a person says where they are insured. Refuses: Missing."""
+    if spoken.insured_area_required and not request.head["insuplc_admdvs"]:
+        rows = [row for node in nodes.values() for row in (node if isinstance(node, list) else [node])]
+        if any(row.get("psn_no") for row in rows):
+            raise Missing(element="insuplc_admdvs", allowed="输入含人员编号时必填：参保地医保区划，C(6)。")
+
+
+def require_own(request: Request, organisation_id: str | None, spoken: Region) -> None:
     """A credential speaks for its own institution only, whose code begins its message ids.
 
     Refuses: ForeignInstitution, Invalid.
@@ -84,7 +94,8 @@ def require_own(request: Request, organisation_id: str | None) -> None:
     if organisation_id is None or request.head["fixmedins_code"] != organisation_id:
         raise ForeignInstitution(found=request.head["fixmedins_code"], owner=organisation_id)
     msgid = request.msgid
-    if len(msgid) != 30 or not msgid.isascii() or not msgid.startswith(organisation_id):
+    rest = msgid.removeprefix(organisation_id)
+    if rest == msgid or re.fullmatch(spoken.msgid_rest, rest) is None:
         raise Invalid(element="msgid", found=msgid, allowed="30 位：机构编号 12 位 + 时间 14 位 + 顺序号 4 位")
 
 

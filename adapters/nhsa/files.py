@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from adapters.nhsa.region import Empty
 from adapters.nhsa.tables import Node, Row, columns, text_of
 from hub.faults import Invalid, Missing
 
@@ -15,10 +16,13 @@ LARGEST_BYTES = 64 * 1024 * 1024
 def packed(node: Node, rows: Iterable[Mapping[str, Any]], *, filename: str) -> bytes:
     """The rows as a zipped TXT in the column order of the table."""
     order = columns(node)
-    lines = ["\t".join(_item(row.get(code)) for code in order) for row in rows]
+    lines = ["\t".join(_item(row.get(code), node.empty) for code in order) for row in rows]
     archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
-        zipped.writestr(filename, "".join(line + "\n" for line in lines))
+    with zipfile.ZipFile(archive, "w") as zipped:
+        # Without the time of packing: the same rows are the same file.
+        entry = zipfile.ZipInfo(filename)
+        entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+        zipped.writestr(entry, "".join(line + "\n" for line in lines))
     return archive.getvalue()
 
 
@@ -32,16 +36,16 @@ def unpacked(node: Node, archive: bytes) -> list[Row]:
         items = line.split("\t")
         if len(items) < len(order):
             raise Invalid(element=f"第 {number} 行", found=f"{len(items)} 项", allowed=f"{len(order)} 项，以 TAB 分隔")
-        found = {code: None if item == "null" else item for code, item in zip(order, items, strict=False)}
+        found = {code: None if item == node.empty.in_file else item for code, item in zip(order, items, strict=False)}
         rows.append(node.read_row(found, f"第 {number} 行"))
     if not rows:
         raise Missing(element="明细文件", allowed="文件中没有任何明细行。")
     return rows
 
 
-def _item(value: Any) -> str:
-    text = text_of(value)
-    return "null" if text == "" else text.replace("\t", " ").replace("\r", " ").replace("\n", " ")
+def _item(value: Any, empty: Empty) -> str:
+    text = "" if value is None else text_of(value, "C", empty)
+    return empty.in_file if text == "" else text.replace("\t", " ").replace("\r", " ").replace("\n", " ")
 
 
 def _text(archive: bytes) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from adapters import door
 from adapters.gather import Gatherer
-from adapters.nhsa import envelope, settling
+from adapters.nhsa import envelope, identities, settling
 from adapters.nhsa.arriving import DOOR, Knocking, asked_by, believed, callers, read
 from adapters.nhsa.gateway import GatewayRefused
 from adapters.nhsa.tables import transaction
@@ -137,6 +137,7 @@ def _settle(session: Session, batch: Sequence[Waiting]) -> None:
             one.end = KeyReversed(key=one.said.request.msgid)
         else:
             one.end = settling.told(one.asked, one.window, row)
+            identities.watch_sent(session, one.asked, one.end.output)
             one.kept = _answered_before(session, one, row)
 
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
 from adapters import door
-from adapters.nhsa import envelope, gathered
+from adapters.nhsa import envelope, gathered, identities
 from adapters.nhsa.arriving import DOOR, Knocking, asked_by, believed, callers, knocking, read
 from adapters.nhsa.gateway import GatewayRefused
 from adapters.nhsa.region import HOME_AREA, region
@@ -113,7 +113,7 @@ def _answered(session: Session, came: Knocking, call: door.Call) -> Response:
     if said.request.infno in READS:
         done = VERBS[said.request.infno](session, asked)
         _audit(session, asked, done)
-        return _reply(asked, done)
+        return _reply(session, asked, done)
     return _written(session, asked, came.body)
 
 
@@ -133,7 +133,7 @@ def _written(session: Session, asked: Asked, body: bytes) -> Response:
     if heard.conflict:
         raise _used(session, caller, request.msgid)
     done = VERBS[request.infno](session, asked)
-    response = _reply(asked, done)
+    response = _reply(session, asked, done)
     exchange.answer(session, heard, answer=response.body)
     _audit(session, asked, done)
     return response
@@ -147,7 +147,8 @@ def _used(session: Session, caller: Caller, msgid: str) -> Fault:
     return envelope.MessageIdReused(msgid=msgid)
 
 
-def _reply(asked: Asked, done: Done) -> Response:
+def _reply(session: Session, asked: Asked, done: Done) -> Response:
+    identities.watch_sent(session, asked, done.output)
     if done.file is not None:
         return Response(done.file, media_type="application/octet-stream")
     output = transaction(asked.request.infno, asked.region).write(done.output)

@@ -4,6 +4,8 @@
 """
 
 from adapters.nhsa import (
+    catalogues,
+    clearing,
     fees,
     filings,
     institutions,
@@ -20,6 +22,9 @@ from adapters.nhsa.verbs import Verb
 VERBS: dict[str, Verb] = {
     "1101": persons.person_info,
     "1201": institutions.institution,
+    **dict.fromkeys(("1301", "1302", "1303", "1305", "1306", "1307", "1308", "1309", "1310", "1311"), catalogues.ask),
+    "1304": catalogues.page,
+    "1312": catalogues.page,
     "2001": persons.entitlement,
     "2201": visits.register,
     "2202": visits.cancel,
@@ -34,6 +39,7 @@ VERBS: dict[str, Verb] = {
     "2305": settling.undo,
     "2401": visits.admit,
     "2402": visits.discharge,
+    "2403": visits.change,
     "2404": visits.cancel,
     "2405": visits.cancel_discharge,
     "2501": filings.file_referral,
@@ -43,6 +49,8 @@ VERBS: dict[str, Verb] = {
     "2601": reversal.reverse,
     "3201": statements.totals,
     "3202": statements.lines,
+    "3203": clearing.apply,
+    "3204": clearing.withdraw,
     "5201": queries.visits,
     "5203": settling.look_up,
     "5206": persons.accumulated,
@@ -55,5 +63,8 @@ VERBS: dict[str, Verb] = {
     "9102": statements.download,
 }
 
-READS = frozenset({"1101", "1201", "2001", "2206", "2303", "5201", "5203", "5206", "5301", "5303", "5304", "9102"})
+READS = frozenset(
+    {"1101", "1201", "2001", "2206", "2303", "5201", "5203", "5206", "5301", "5303", "5304", "9102"}
+    | {infno for infno in VERBS if infno.startswith("13")}
+)
 """Transactions that change nothing: worked on anew each time, stored only when refused."""

@@ -4,7 +4,6 @@ Quote and settlement share everything up to the hub's verb: `naming` and `charge
 `setlinfo` and `setldetail` say what came of it.
 """
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -12,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from adapters.nhsa.extension import extension
 from adapters.nhsa.funds import EMERGENCY, fund_name, fund_pay_type
+from adapters.nhsa.identities import require_footing
 from adapters.nhsa.identity import about, must_match, number_of
 from adapters.nhsa.region import Region
 from adapters.nhsa.verbs import Asked, Done
@@ -119,7 +119,7 @@ def naming(asked: Asked) -> Naming:
 def charge_of(asked: Asked, window: Window) -> Charge:
     """What is to be settled. Refuses: Invalid, PersonMismatch, NotDischarged."""
     said = asked.nodes["data"]
-    _foots(said)
+    require_footing(asked.region, asked.request.infno, asked.nodes)
     must_match(window, said, "input.data")
     if (HALF_WAY in said) != (window.care == "inpatient"):
         allowed = "住院就诊用 2303、2304，门诊就诊用 2206、2207"
@@ -237,14 +237,6 @@ def _named(session: Session, asked: Asked) -> Settlement:
     if str(row.visit_id) != said["mdtrt_id"] or row.organisation_id != asked.institution or row.undoes:
         raise SettlementUnknown(settlement_id=text)
     return row
-
-
-def _foots(said: Mapping[str, Any]) -> None:
-    """What is charged divides into four; a hospital that leaves all four empty lets us divide. Refuses: Invalid."""
-    parts = [said[name] or 0 for name in ("fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_scp_amt")]
-    if any(parts) and sum(parts) != said["medfee_sumamt"]:
-        allowed = f"全自费、超限价、先行自付、符合范围四项之和 {Money(sum(parts))}"
-        raise Invalid(element="input.data.medfee_sumamt", found=said["medfee_sumamt"], allowed=allowed)
 
 
 def _ratio(hundred_millionths: int) -> Decimal:

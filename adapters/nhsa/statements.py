@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from adapters.nhsa import catalogues
 from adapters.nhsa.files import packed, unpacked
 from adapters.nhsa.region import Region
 from adapters.nhsa.tables import Row, transaction
@@ -77,8 +78,10 @@ def upload(session: Session, asked: Asked) -> Done:
 
 
 def download(session: Session, asked: Asked) -> Done:
-    """9102: a stored file as it is, streamed."""
+    """9102: a catalogue, or a stored file as it is."""
     said = asked.nodes["fsDownloadIn"]
+    if said["fixmedins_code"] == asked.region.catalogue_owner:
+        return catalogues.download(session, asked)
     _own(asked, said["fixmedins_code"])
     found = reconciliation.file(session, asked.caller, file_id=file_id(said["file_qury_no"]))
     if said["filename"] != found.name:

@@ -3,13 +3,14 @@
 transactions/<infno>.toml holds the nodes and fields of one transaction. Each is compiled once per
 region into a flat plan, so that a settlement is checked in microseconds:
 
-    C(n)     text of at most n characters
+    C(n)     text of at most n characters; C where the length is not published
     N(16,2)  an amount: Money          N(p,s) Decimal          N(p) int
     D, DT    date, datetime in China
     BYTES    as the region carries it (9101)
 
-Empty is "" and, for a number, "0"; `null` and an absent field count as empty. Both spellings of an
-area field (admvs, admdvs) are read.
+Empty is written as the region says ("" and, for a number, "0"); `null` and an absent field count as
+empty. Both spellings of an area field (admvs, admdvs) are read. `required_when` names other fields of
+the row: with a value, one of several values, or "*" for any. A region may say a field differently.
 """
 
 import base64
@@ -25,12 +26,14 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from adapters.nhsa.region import CodeList, Region
+from adapters.nhsa.region import CodeList, Empty, Region
 from hub.faults import Invalid, Missing, Problem
 from hub.units import CHINA, Money
 
 HERE = Path(__file__).parent
-_TYPE = re.compile(r"([CN])\((\d+)(?:,(\d+))?\)|(DT|D|BYTES)")
+_TYPE = re.compile(r"([CN])\((\d+)(?:,(\d+))?\)|(DT|D|BYTES|C)")
+_UNPUBLISHED = 4000
+"""The longest text of a field whose length nobody published: the interface's longest."""
 _NUMBER = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?")
 
 Row = dict[str, Any]
@@ -46,7 +49,15 @@ class Field:
     required: bool = False
     list: str = ""
     signed: bool = False
-    required_when: dict[str, str] = field(default_factory=dict)
+    required_when: dict[str, str | Sequence[str]] = field(default_factory=dict)
+
+    def condition(self, row: Row) -> tuple[str, str] | None:
+        """The other field, with its value, that makes this one required in a row."""
+        for other, wanted in self.required_when.items():
+            value = row.get(other)
+            if value is not None and (wanted == "*" or value in ([wanted] if isinstance(wanted, str) else wanted)):
+                return other, str(value)
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,7 @@ class Node:
     many: bool
     fields: tuple[Field, ...]
     plan: tuple[tuple[str, str | None, bool, Callable[[Any], Any]], ...]
+    empty: Empty
 
     def read(self, found: Any, where: str) -> Any:
         """Rows with their values as Python values, None where empty. Refuses: Invalid, Missing."""
@@ -91,7 +103,7 @@ class Node:
 
     def write(self, values: Mapping[str, Any]) -> dict[str, str]:
         """The row as it goes out: every field of the table, in its order, empty as the interface wants it."""
-        return {f.code: text_of(values.get(f.code), f.type) for f in self.fields}
+        return {f.code: text_of(values.get(f.code), f.type, self.empty) for f in self.fields}
 
     def hint(self, code: str) -> str:
         f = next(f for f in self.fields if f.code == code)
@@ -99,10 +111,8 @@ class Node:
 
     def _conditions(self, row: Row, path: str) -> None:
         for f in self.fields:
-            if f.required_when and row[f.code] is None:
-                for other, value in f.required_when.items():
-                    if row.get(other) == value:
-                        raise Missing(element=path + f.code, allowed=f"{other} 为“{value}”时必填：{f.zh}。")
+            if f.required_when and row[f.code] is None and (why := f.condition(row)):
+                raise Missing(element=path + f.code, allowed=f"{why[0]} 为“{why[1]}”时必填：{f.zh}。")
 
     def _wrong(self, element: str, value: Any, wrong: ValueError) -> Invalid:
         problem = Problem.CODE if isinstance(wrong, _NotInList) else Problem.TYPE
@@ -111,9 +121,13 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
+    """`certainty` says how well its table is known: SPEC as published, IMPL as read in systems that speak it."""
+
     infno: str
     zh: str
     en: str
+    certainty: str
+    note: str
     incoming: dict[str, Node]
     outgoing: dict[str, Node]
     files: dict[str, Node]
@@ -154,16 +168,25 @@ def transaction(infno: str, spoken: Region) -> Transaction:
     with (HERE / "transactions" / f"{infno}.toml").open("rb") as file:
         said = tomllib.load(file)
     sides = {
-        side: {name: _node(name, node, spoken) for name, node in said.get(side, {}).items()}
+        side: {name: _node((infno, side, name), node, spoken) for name, node in said.get(side, {}).items()}
         for side in ("in", "out", "file")
     }
-    return Transaction(infno, said["zh"], said["en"], sides["in"], sides["out"], sides["file"])
+    return Transaction(
+        infno,
+        said["zh"],
+        said["en"],
+        said.get("certainty", "SPEC"),
+        said.get("note", ""),
+        sides["in"],
+        sides["out"],
+        sides["file"],
+    )
 
 
-def text_of(value: Any, type_: str = "C") -> str:
+def text_of(value: Any, type_: str, empty: Empty) -> str:
     """A value as the interface writes it: amounts with two decimals, days and instants in China's time."""
     if value is None or value == "":
-        return "0" if type_.startswith("N") else ""
+        return empty.number if type_.startswith("N") else empty.text
     if isinstance(value, datetime):
         return value.astimezone(CHINA).strftime("%Y-%m-%d" if type_ == "D" else "%Y-%m-%d %H:%M:%S")
     if isinstance(value, bool):
@@ -173,10 +196,17 @@ def text_of(value: Any, type_: str = "C") -> str:
     return str(value)
 
 
-def _node(name: str, said: Mapping[str, Any], spoken: Region) -> Node:
-    fields = tuple(Field(**line) for line in said["fields"])
+def _node(where: tuple[str, str, str], said: Mapping[str, Any], spoken: Region) -> Node:
+    fields = tuple(Field(**line) for line in _as_spoken(said["fields"], spoken.fields.get(".".join(where), {})))
     plan = tuple((f.code, _other_spelling(f.code), f.required, _converter(f, spoken)) for f in fields)
-    return Node(name, said.get("rows") == "many", fields, plan)
+    return Node(where[2], said.get("rows") == "many", fields, plan, spoken.empty)
+
+
+def _as_spoken(lines: list[dict[str, Any]], differs: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The published lines with what the region says differently of a field, and the fields it adds."""
+    known = {line["code"]: line | differs.get(line["code"], {}) for line in lines}
+    added = [{"code": code} | said for code, said in differs.items() if code not in known]
+    return [*known.values(), *added]
 
 
 def _other_spelling(code: str) -> str | None:
@@ -192,7 +222,9 @@ def _converter(f: Field, spoken: Region) -> Callable[[Any], Any]:
     if match is None:
         raise ValueError(f"{f.code}: unknown type {f.type}")
     letter, size, scale, word = match.groups()
-    if word:
+    if word == "C":
+        letter, size = "C", _UNPUBLISHED
+    elif word:
         return {"D": _day, "DT": _instant, "BYTES": partial(_file_bytes, carried=spoken.file_bytes)}[word]
     if letter == "C":
         codes = spoken.codes.get(f.list) if f.list else None
@@ -212,6 +244,8 @@ def _text(value: Any, *, longest: int) -> str:
 def _coded(value: Any, *, codes: CodeList) -> str:
     text = value if type(value) is str else _plain(value)
     if text not in codes.values:
+        if text in codes.lapsed:
+            raise _NotInList(f"{codes.zh}字典当日有效的值；{text} 为{codes.lapsed[text]}")
         shown = "、".join(f"{code}={zh}" for code, zh in list(codes.values.items())[:6])
         raise _NotInList(f"{codes.zh}字典中的值（{shown}{'…' if len(codes.values) > 6 else ''}）")
     return text

@@ -1,4 +1,4 @@
-"""2201 to 2203 and 2401 to 2405: registering an attendance or a stay, its diagnoses, and taking them back."""
+"""2201 to 2203 and 2401 to 2405: registering an attendance or a stay, its diagnoses, changes, and taking them back."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,9 @@ from adapters.nhsa.funds import CHRONIC, EMERGENCY
 from adapters.nhsa.identity import by_psn_no, must_match, own_visit
 from adapters.nhsa.verbs import Asked, Done
 from hub import directory, journeys, records, settlement
+from hub.faults import Invalid
 from hub.records import Diagnosis, Visit
+from hub.settlement import Registration
 
 
 def register(session: Session, asked: Asked) -> Done:
@@ -82,6 +84,40 @@ def diagnoses(session: Session, asked: Asked) -> Done:
     return Done({}, visit.person_id, f"visit/{visit.id}")
 
 
+def change(session: Session, asked: Asked) -> Done:
+    """2403: what the admission said, said anew: time, department, doctor, kind of care, diagnoses by their numbers.
+
+    The stay's own number names it and is not changed. Refuses: Invalid, VisitEnded, BatchSettled.
+    """
+    said = asked.nodes["adminfo"]
+    visit = _visit_of(session, asked, said)
+    _same_stay(said, asked.nodes["diseinfo"], visit)
+    registered = session.get(Registration, visit.id)
+    if said["begntime"] != visit.begun_at or registered is None or said["med_type"] != registered.med_type:
+        settlement.require_unsettled(session, asked.caller, visit_id=visit.id)
+    found = _diagnoses(asked.nodes["diseinfo"])
+    records.change_stay(
+        session,
+        asked.caller,
+        visit_id=visit.id,
+        begun_at=said["begntime"],
+        department_id=_department(session, asked, said["adm_dept_codg"]),
+        practitioner_id=_practitioner(session, said["atddr_no"]),
+        diagnoses=found,
+        main=next((row["diag_srt_no"] for row in asked.nodes["diseinfo"] if row["maindiag_flag"] == "1"), None),
+    )
+    more = extension(said["exp_content"], "input.adminfo.exp_content")
+    kind = more.get("IPT_TYPE")
+    settlement.register(
+        session,
+        asked.caller,
+        visit_id=visit.id,
+        med_type=said["med_type"],
+        emergency=None if kind is None else kind == "2",
+    )
+    return Done({}, visit.person_id, f"visit/{visit.id}")
+
+
 def discharge(session: Session, asked: Asked) -> Done:
     """2402."""
     said = asked.nodes["dscginfo"]
@@ -120,7 +156,18 @@ def _diagnoses(rows: Sequence[Mapping[str, Any]]) -> list[Diagnosis]:
     """In their order, the main one first."""
     valid = [row for row in rows if row.get("vali_flag", "1") == "1"]
     valid.sort(key=lambda row: (row.get("maindiag_flag") != "1", row["diag_srt_no"]))
-    return [Diagnosis(code=row["diag_code"], name=row["diag_name"]) for row in valid]
+    return [Diagnosis(code=row["diag_code"], name=row["diag_name"], number=row["diag_srt_no"]) for row in valid]
+
+
+def _same_stay(said: Mapping[str, Any], found: Sequence[Mapping[str, Any]], visit: Visit) -> None:
+    """Everything of a change is about one stay. Refuses: Invalid."""
+    if said["ipt_otp_no"] != visit.number:
+        raise Invalid(element="input.adminfo.ipt_otp_no", found=said["ipt_otp_no"], allowed=visit.number)
+    for place, row in enumerate(found):
+        for item in ("mdtrt_id", "psn_no"):
+            if row[item] != said[item]:
+                element = f"input.diseinfo[{place}].{item}"
+                raise Invalid(element=element, found=row[item], allowed=f"与 adminfo.{item} 相同（{said[item]}）")
 
 
 def _department(session: Session, asked: Asked, code: str) -> str | None:

@@ -134,6 +134,16 @@ class CatalogueItem(Base):
     restricted: Mapped[bool]
 
 
+class DiagnosisItem(Base):
+    """A diagnosis of the region's list: the code of the national clinical edition of ICD-10, and its name."""
+
+    __tablename__ = "diagnosis_item"
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    name_en: Mapped[str]
+
+
 def organisation(session: Session, organisation_id: str) -> Organisation:
     """Refuses: OrganisationUnknown."""
     row = session.get(Organisation, organisation_id)
@@ -197,6 +207,19 @@ def practitioners(
 
 def services(session: Session, organisation_id: str) -> Sequence[Service]:
     return session.scalars(select(Service).where(Service.organisation_id == organisation_id).order_by(Service.id)).all()
+
+
+def catalogue_of(session: Session, kinds: Iterable[str] | None = None) -> Sequence[CatalogueItem]:
+    """The catalogue, or those kinds of it, by code."""
+    wanted = select(CatalogueItem).order_by(CatalogueItem.code)
+    if kinds is not None:
+        wanted = wanted.where(CatalogueItem.kind.in_(tuple(kinds)))
+    return session.scalars(wanted).all()
+
+
+def diagnoses(session: Session) -> Sequence[DiagnosisItem]:
+    """The diagnoses that the region lists, by code."""
+    return session.scalars(select(DiagnosisItem).order_by(DiagnosisItem.code)).all()
 
 
 def catalogue(session: Session, codes: Iterable[str]) -> dict[str, CatalogueItem]:

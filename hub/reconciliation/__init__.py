@@ -7,9 +7,20 @@ matching.py ..... what kind of difference two sides have over one settlement (pu
 comparing.py .... totals against totals (3201), lines against lines (3202)
 breaks.py ....... the life of a difference: proposed, approved by a second person, resolved, or healed
 board.py ........ hospitals by days, and the bridge from total A to total B
+breaches.py ..... amounts of one message that do not add up
+clearing.py ..... a settled month applied for to be cleared (3203), and taken back (3204)
 """
 
 from hub.reconciliation.board import Bridge, Cell, Entry, bridge, day_board
+from hub.reconciliation.breaches import (
+    BREACH,
+    BreachUnknown,
+    IdentityBreach,
+    Unbalanced,
+    breaches,
+    explain_breach,
+    note_breaches,
+)
 from hub.reconciliation.breaks import (
     ACTIONS,
     USUAL_ACTION,
@@ -23,6 +34,16 @@ from hub.reconciliation.breaks import (
     propose,
     resolve,
     send_back,
+)
+from hub.reconciliation.clearing import (
+    CLEARING,
+    AlreadyApplied,
+    ClearingApplication,
+    ClearingDiffers,
+    ClearingSums,
+    ClearingUnknown,
+    apply_for_clearing,
+    withdraw_clearing,
 )
 from hub.reconciliation.comparing import Compared, compare_lines, compare_totals
 from hub.reconciliation.matching import Difference, Group, Kind, Line, differences, grouped
@@ -50,22 +71,31 @@ from hub.reconciliation.tables import (
 
 __all__ = [
     "ACTIONS",
+    "BREACH",
     "BREAK",
+    "CLEARING",
     "USUAL_ACTION",
     "WORDS",
     "ActionUnknown",
+    "AlreadyApplied",
     "Amounts",
+    "BreachUnknown",
     "Break",
     "BreakEvent",
     "BreakUnknown",
     "Bridge",
     "Cell",
+    "ClearingApplication",
+    "ClearingDiffers",
+    "ClearingSums",
+    "ClearingUnknown",
     "Compared",
     "Comparison",
     "Difference",
     "Entry",
     "ForeignBooks",
     "Group",
+    "IdentityBreach",
     "Kind",
     "Line",
     "Period",
@@ -77,19 +107,25 @@ __all__ = [
     "StatementFileExpired",
     "StatementFileUnknown",
     "StatementLine",
+    "Unbalanced",
+    "apply_for_clearing",
     "approve",
+    "breaches",
     "breaks_of",
     "bridge",
     "compare_lines",
     "compare_totals",
     "day_board",
     "differences",
+    "explain_breach",
     "file",
     "grouped",
     "history",
     "keep_file",
     "lines_of",
+    "note_breaches",
     "propose",
     "resolve",
     "send_back",
+    "withdraw_clearing",
 ]

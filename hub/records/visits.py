@@ -7,7 +7,7 @@ and ended by the discharge.
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -53,11 +53,18 @@ class VisitCancelled(Conflict):
     en = "Visit number {number} was cancelled and cannot be used again. Register under a new number."
 
 
+class VisitEnded(Conflict):
+    zh = "就诊 {number} 已经结束，不能再变更。如需更正，请先撤销出院。"
+    en = "Visit {number} has ended and cannot be changed. Cancel the discharge first."
+
+
 class Diagnosis(TypedDict):
     """A diagnosis as it is written down: the code of GB/T 14396 (ICD-10, national clinical edition) and its name."""
 
     code: str
     name: str
+    number: NotRequired[int]
+    """Its number among the visit's diagnoses, where the sender counts them."""
 
 
 class Visit(Base):
@@ -143,6 +150,35 @@ def amend_visit(
     row.practitioner_id = practitioner_id or row.practitioner_id
     if diagnoses is not None:
         row.diagnoses = list(diagnoses)
+    return row
+
+
+def change_stay(
+    session: Session,
+    caller: Caller,
+    *,
+    visit_id: int,
+    begun_at: datetime,
+    department_id: str | None,
+    practitioner_id: str | None,
+    diagnoses: Sequence[Diagnosis],
+    main: int | None = None,
+) -> Visit:
+    """What was said at admission, said anew while the visit lasts.
+
+    A diagnosis whose number is known takes that one's place, another is added; `main` is the number of the one that
+    comes first. Refuses: NotAllowed, VisitUnknown, VisitEnded.
+    """
+    row = _locked(session, caller, visit_id)
+    if row.state != "in-progress":
+        raise VisitEnded(number=row.number)
+    row.begun_at = begun_at
+    row.department_id = department_id or row.department_id
+    row.practitioner_id = practitioner_id or row.practitioner_id
+    numbered = {known.get("number", place): known for place, known in enumerate(row.diagnoses, start=1)}
+    numbered |= {said["number"]: said for said in diagnoses}
+    row.diagnoses = [numbered[number] for number in sorted(numbered, key=lambda number: number != main)]
+    session.flush()
     return row
 
 

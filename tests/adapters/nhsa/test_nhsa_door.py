@@ -104,7 +104,7 @@ def test_the_area_may_be_spelled_either_way(hospital):
     assert hospital.send("1201", json.dumps(message).encode()).accepted
 
 
-@pytest.mark.parametrize(("infno", "name"), [("1301", "西药中成药目录下载"), ("9999", "未知交易")])
+@pytest.mark.parametrize(("infno", "name"), [("5302", "人员定点信息查询"), ("9999", "未知交易")])
 def test_a_transaction_the_region_does_not_offer_is_refused_by_name(hospital, infno, name):
     exchange = hospital.call(infno, {"data": {}})
     assert exchange.answer["infcode"] == -1

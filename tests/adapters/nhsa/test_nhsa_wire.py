@@ -15,7 +15,7 @@ WIRE = Path(__file__).parents[3] / "fixtures/wire/nhsa"
 YICHANG = region("420500")
 CASES = sorted(path.name.removesuffix(".request.json") for path in WIRE.glob("*.request.json"))
 UNSIGNED = "1201_unsigned"
-REFUSED_UNREAD = {"1101_code-outside-list", "1301_not-offered"}
+REFUSED_UNREAD = {"1101_code-outside-list", "5302_not-offered"}
 """Refused by envelope or field table; what else is refused, a rule of the hub refuses."""
 
 
