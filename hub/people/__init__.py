@@ -1,6 +1,7 @@
 """Persons, their identifiers, the one card for life, and families.
 
-persons.py ..... Person, Identifier, Card; register, resolve, cluster, snapshot
+persons.py ..... Person, Identifier, Card; resolve, cluster, snapshot
+registering.py . register, recognise: the person that a feed speaks of, found or made
 documents.py ... citizen numbers and their check digits
 looking_up.py .. one person for whoever has to do with them, many for a batch
 family.py ...... who may act for whom
@@ -12,8 +13,6 @@ from hub.people.family import Family, family_of, link_family, may_act_for, repre
 from hub.people.looking_up import clusters, look_up, snapshots
 from hub.people.persons import (
     Card,
-    Demographics,
-    Identification,
     Identifier,
     IdentifierTaken,
     Person,
@@ -23,11 +22,11 @@ from hub.people.persons import (
     cluster,
     identifiers_of,
     person,
-    register,
     resolve,
     same_card,
     snapshot,
 )
+from hub.people.registering import Demographics, Identification, recognise, register
 from hub.people.signin import send_sign_in_code, sign_in
 
 __all__ = [
@@ -54,6 +53,7 @@ __all__ = [
     "look_up",
     "may_act_for",
     "person",
+    "recognise",
     "register",
     "represented",
     "resolve",

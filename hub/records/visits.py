@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NotRequired, TypedDict
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, or_, select, text
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, or_, select
+from sqlalchemy.orm import Mapped, Session, make_transient_to_detached, mapped_column
 
 from hub import people, trust
 from hub.db import Base, identity
@@ -123,10 +123,11 @@ def open_visit(
         "begun_at": begun_at,
         "state": VISIT.start,
     }
-    made: Visit | None = session.scalars(_OPEN, said).one_or_none()
+    made = session.connection().exec_driver_sql(_OPEN, said).scalar()
     if made is not None:
-        _let_see(session, caller, made, since=begun_at)
-        return made
+        row = _loaded(session, Visit(**said | {"id": made, "diagnoses": list(diagnoses), "ended_at": None}))
+        _let_see(session, caller, row, since=begun_at)
+        return row
     row = visit(session, organisation_id, number)
     if row.person_id not in people.cluster(session, person_id):
         raise VisitNumberTaken(number=number)
@@ -290,6 +291,13 @@ def _locked(session: Session, caller: Caller, visit_id: int) -> Visit:
     return row
 
 
+def _loaded(session: Session, row: Visit) -> Visit:
+    """A row just written by a statement of ours, in the session as if it had been read: nobody need read it again."""
+    make_transient_to_detached(row)
+    session.add(row)
+    return row
+
+
 def _let_see(session: Session, caller: Caller, row: Visit, *, since: datetime) -> None:
     trust.grant(
         session,
@@ -306,14 +314,10 @@ def _source(row: Visit) -> str:
     return f"visit/{row.id}"
 
 
-# Two copies of an admission may arrive at once; the key (hospital, number) decides. Built once, for every admission.
-_OPEN = select(Visit).from_statement(
-    text("""
-    INSERT INTO visit (organisation_id, number, person_id, care, department_id, practitioner_id, diagnoses, begun_at,
-        state)
-    VALUES (:organisation_id, :number, :person_id, :care, :department_id, :practitioner_id, CAST(:diagnoses AS jsonb),
-        :begun_at, :state)
-    ON CONFLICT DO NOTHING
-    RETURNING *
-    """)
-)
+# Two copies of an admission may arrive at once; the key (hospital, number) decides.
+_OPEN = """
+INSERT INTO visit (organisation_id, number, person_id, care, department_id, practitioner_id, diagnoses, begun_at, state)
+VALUES (%(organisation_id)s, %(number)s, %(person_id)s, %(care)s, %(department_id)s, %(practitioner_id)s,
+    %(diagnoses)s::jsonb, %(begun_at)s, %(state)s)
+ON CONFLICT DO NOTHING RETURNING id
+"""
