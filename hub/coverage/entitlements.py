@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from hub.coverage.authorities import SettledUpstream
 from hub.coverage.bills import NEW_YEAR, Year
 from hub.coverage.enrolments import NotInsured
 from hub.coverage.filings import ChronicNotFiled
@@ -83,7 +84,8 @@ class _Batch:
 def entitlements(session: Session, questions: Sequence[Question], *, lock: bool) -> list[Entitlement | Fault]:
     """One answer a question, in order; with `lock` the accumulator and account rows are held until the commit.
 
-    Faults as values: NotInsured, PackMissing, ChronicNotFiled.
+    Locking is for who settles here, so whose area is settled upstream is refused then.
+    Faults as values: NotInsured, PackMissing, ChronicNotFiled, SettledUpstream.
     """
     session.flush()
     person_ids = {person_id for question in questions for person_id in question.person_ids}
@@ -93,6 +95,8 @@ def entitlements(session: Session, questions: Sequence[Question], *, lock: bool)
     packs = packs_of(session, {row.area for row in enrolled})
     found = _Batch(_by_person(enrolled), _by_person(filed), packs)
     chosen = [_enrolment(found, question) for question in questions]
+    if lock:
+        chosen = [_settled_here(row) for row in chosen]
     keys = sorted(
         {
             (person_id, question.day.year, row.insutype)
@@ -164,6 +168,12 @@ def _enrolment(found: _Batch, question: Question) -> Found | Fault:
     return NotInsured(day=question.day, insutype=question.insutype or "310/390")
 
 
+def _settled_here(enrolment: Found | Fault) -> Found | Fault:
+    if isinstance(enrolment, Fault) or not enrolment.upstream:
+        return enrolment
+    return SettledUpstream(area=enrolment.area)
+
+
 def _winner(filings: Iterable[Found], question: Question) -> Found | None:
     """The referral that counts for a stay: to this hospital, touching the stay, the last one filed."""
     matching = [
@@ -221,8 +231,10 @@ def _named(keys: Sequence[Key]) -> dict[str, Any]:
 
 
 _ENROLMENTS = """
-SELECT id, person_id, insutype, psn_type, area, retired, civil_servant, aid, since, until
-  FROM enrolment WHERE person_id = ANY(%(persons)s::bigint[]) AND state = 'active' ORDER BY person_id, insutype"""
+SELECT e.id, person_id, insutype, psn_type, e.area, retired, civil_servant, aid, since, until,
+       coalesce(a.settles = 'upstream', false) AS upstream
+  FROM enrolment AS e LEFT JOIN insurance_authority AS a ON a.area = e.area
+ WHERE person_id = ANY(%(persons)s::bigint[]) AND state = 'active' ORDER BY person_id, insutype"""
 
 _FILINGS = """
 SELECT id, person_id, kind, number, sender_id, sender_visit, receiver_id, direction, disease, since, until

@@ -8,6 +8,7 @@ undoing.py ....... undo, reverse
 keys.py rows.py telling.py ... message keys; rows, postings and what they move; what a patient is told
 proving.py ....... the books of late prove themselves; verifying.py checks everything that ever moved
 windows.py ....... whom and what a cashier's transaction names
+upstream/ ........ the same for whom a platform further up settles: asked, answered, found out
 reading.py ....... by_key, settlements_of, the bill with every fen explained
 """
 
@@ -42,7 +43,7 @@ from hub.settlement.reading import (
     settlements_of,
     settlements_of_visit,
 )
-from hub.settlement.settling import AlreadySettled, Order, quote, settle, settle_many
+from hub.settlement.settling import AlreadySettled, Order, OutcomeNotKnown, quote, settle, settle_many
 from hub.settlement.tables import (
     AMOUNTS,
     SETTLEMENT,
@@ -80,6 +81,7 @@ __all__ = [
     "Naming",
     "NothingToSettle",
     "Order",
+    "OutcomeNotKnown",
     "Posting",
     "Proof",
     "Registration",

@@ -22,7 +22,10 @@ from hub.units import Money
 
 @dataclass(frozen=True, slots=True)
 class KeyOutcome:
-    """What became of a message: "settled", "undone", "reversed" (refused for ever) or "unknown" (never seen)."""
+    """What became of a message: "settled", "undone", "reversed" (refused for ever) or "unknown" (never seen).
+
+    "asked" means that a platform further up was asked and its outcome is not known yet.
+    """
 
     state: str
     settlement: Settlement | None = None
@@ -87,7 +90,9 @@ def by_key(session: Session, caller: Caller, *, key: str) -> KeyOutcome:
         return KeyOutcome("unknown")
     if known.settlement_id is None:
         return KeyOutcome("reversed")
-    row = by_id(session, [known.settlement_id])[known.settlement_id]
+    row = by_id(session, [known.settlement_id]).get(known.settlement_id)
+    if row is None:
+        return KeyOutcome("asked")
     return KeyOutcome("undone" if row.state == "cancelled" else "settled", row)
 
 

@@ -52,6 +52,7 @@ def settlement_row(caller: Caller, ready: Prepared, explanation: Explanation, *,
         "last_line_id": ready.last_line_id,
         "bill": document_of(known.pack.id, ready.bill, ready.standing),
         "shares": explanation.shares,
+        "platform": None,
     }
 
 

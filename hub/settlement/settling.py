@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from hub.coverage import Explanation
-from hub.faults import Conflict, Fault
+from hub.coverage import Explanation, SettledUpstream
+from hub.faults import Conflict, Fault, Unavailable
 from hub.settlement.charges import Charge, Place, Prepared, Stands, places, prepare
 from hub.settlement.keys import Name, claim, known_keys, let_go, point
 from hub.settlement.rows import Row, as_settlement, by_id, settlement_row, write
@@ -23,6 +23,13 @@ from hub.trust import Caller
 class AlreadySettled(Conflict):
     zh = "该收费批次已结算，结算号 {settlement_id}。"
     en = "This charge batch is already settled as {settlement_id}."
+
+
+class OutcomeNotKnown(Unavailable):
+    """Something was asked of a platform further up, and what it did is not known yet."""
+
+    zh = "上级医保平台对报文 {key} 的处理结果暂未确认。请勿换报文号重做，稍后用同一报文号重新查询或重发。"
+    en = "The platform's outcome for message {key} is not yet known. Ask again later under the same message id."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,7 @@ def quote(session: Session, caller: Caller, charge: Charge) -> Explanation:
     """What settling now would give, to the fen; writes nothing and locks nothing.
 
     Refuses: NotAllowed, VisitUnknown, VisitOver, NotInsured, PackMissing, ChronicNotFiled, NothingToSettle,
-    TotalDiffers, BillWrong, AlreadySettled.
+    TotalDiffers, BillWrong, AlreadySettled, SettledUpstream.
     """
     (place,) = places(session, [(caller, charge.visit_id)], lock=False)
     if isinstance(place, Fault):
@@ -53,13 +60,15 @@ def quote(session: Session, caller: Caller, charge: Charge) -> Explanation:
         raise ready
     if isinstance(ready, Stands):
         raise AlreadySettled(settlement_id=ready.settlement_id)
+    if ready.entitlement.enrolment.upstream:
+        raise SettledUpstream(area=ready.entitlement.enrolment.area)
     return ready.explain()
 
 
 def settle(session: Session, caller: Caller, charge: Charge, *, key: str, content_hash: bytes) -> Settlement:
     """Settle a charge. The same key and content again is the same settlement, a new key for the same batch too.
 
-    Refuses: what `quote` refuses, except AlreadySettled; KeyTaken, KeyReversed.
+    Refuses: what `quote` refuses, except AlreadySettled; KeyTaken, KeyReversed, OutcomeNotKnown.
     """
     (outcome,) = settle_many(session, [Order(caller, charge, key, content_hash)])
     if isinstance(outcome, Fault):
@@ -78,7 +87,7 @@ def settle_many(session: Session, orders: Sequence[Order]) -> list[Settlement | 
     while waiting:
         turn, waiting = _one_of_each(waiting)
         outcomes |= zip((i for i, _ in turn), _settle_round(session, [asked for _, asked in turn]), strict=True)
-    return _settlements(session, [outcomes[i] for i in range(len(orders))])
+    return _settlements(session, orders, [outcomes[i] for i in range(len(orders))])
 
 
 def _one_of_each(waiting: list[tuple[int, Asked]]) -> tuple[list[tuple[int, Asked]], list[tuple[int, Asked]]]:
@@ -131,13 +140,13 @@ def _name(order: Order, place: Place) -> Name:
     return place.visit.organisation_id, order.key
 
 
-def _settlements(session: Session, outcomes: Sequence[Outcome]) -> list[Settlement | Fault]:
-    """Rows just written as settlements, those that stood read back."""
+def _settlements(session: Session, orders: Sequence[Order], outcomes: Sequence[Outcome]) -> list[Settlement | Fault]:
+    """Rows just written as settlements, those that stood read back; one asked for upstream is not there yet."""
     standing = by_id(session, {outcome.settlement_id for outcome in outcomes if isinstance(outcome, Stands)})
     settled: list[Settlement | Fault] = []
-    for outcome in outcomes:
+    for order, outcome in zip(orders, outcomes, strict=True):
         if isinstance(outcome, Stands):
-            settled.append(standing[outcome.settlement_id])
+            settled.append(standing.get(outcome.settlement_id) or OutcomeNotKnown(key=order.key))
         else:
             settled.append(outcome if isinstance(outcome, Fault) else as_settlement(outcome))
     return settled

@@ -94,6 +94,9 @@ class Settlement(Base):
     `day` is the bill's, which decides year and pack; settled_on is the China day of settled_at, by which books are
     reconciled. `bill` is the adjudicated bill with the person's standing, as `coverage.bill_of` reads it, so it
     re-runs exactly; `shares` holds every line's part in the order of `coverage.Share`.
+
+    Settled by a platform further up, the amounts are the platform's, `platform` holds its own words and what was
+    found beside them (see upstream/), and `bill` and `shares` are our calculation for comparison.
     """
 
     __tablename__ = "settlement"
@@ -104,9 +107,11 @@ class Settlement(Base):
         Index("settlement_books_idx", "organisation_id", "settled_on"),
         Index("settlement_person_idx", "person_id", "year", "insutype"),
         Index("settlement_visit_idx", "visit_id"),
-        CheckConstraint("total = fund + account + cash", name="who_pays_foots"),
-        CheckConstraint('total = "over" + own + "first" + "scope"', name="what_is_charged_foots"),
-        CheckConstraint("fund = pool + large + serious + civil + aid", name="funds_foot"),
+        CheckConstraint("platform IS NOT NULL OR total = fund + account + cash", name="who_pays_foots"),
+        CheckConstraint(
+            'platform IS NOT NULL OR total = "over" + own + "first" + "scope"', name="what_is_charged_foots"
+        ),
+        CheckConstraint("platform IS NOT NULL OR fund = pool + large + serious + civil + aid", name="funds_foot"),
         CheckConstraint("(undoes IS NULL AND total >= 0) OR (undoes IS NOT NULL AND total <= 0)", name="sign"),
     )
 
@@ -154,10 +159,14 @@ class Settlement(Base):
     last_line_id: Mapped[int]
     bill: Mapped[dict[str, Any]] = mapped_column(JSON)
     shares: Mapped[list[Any]] = mapped_column(JSON)
+    platform: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class SettlementKey(Base):
-    """What a sender calls its message (msgid), and what became of it. No settlement: reversed before it was seen."""
+    """What a sender calls its message (msgid), and what became of it. No settlement: reversed before it was seen.
+
+    An id without a row in `settlement` is kept for what a platform has been asked and has not answered yet.
+    """
 
     __tablename__ = "settlement_key"
 
@@ -168,7 +177,7 @@ class SettlementKey(Base):
 
 
 class ChargeKey(Base):
-    """One charge batch of a visit is settled once: the settlement that stands for it."""
+    """One charge batch of a visit is settled once: the one that stands for it, or is being asked for upstream."""
 
     __tablename__ = "charge_key"
 
@@ -181,6 +190,8 @@ class Posting(Base):
     """One leg of a settlement: what leaves a payer is negative, what the hospital is owed positive; legs sum to zero.
 
     Accounts: fund.pool fund.large fund.serious fund.civil fund.aid person.account person.cash hospital.receivable.
+    What a platform settled moves the funds of its area: fund.429900.pool and so on, with person.429900.account,
+    hospital.share for what the hospital bears, and suspense.429900 for what the platform's own figures leave open.
     """
 
     __tablename__ = "posting"

@@ -15,6 +15,7 @@ from hub.faults import Fault, Refused, Unknown
 from hub.records import Visit
 from hub.settlement.keys import Known, claim, known_keys, point
 from hub.settlement.rows import as_settlement, by_id, counter_row, plain, write
+from hub.settlement.settling import OutcomeNotKnown
 from hub.settlement.tables import SETTLEMENT, ChargeKey, Settlement, SettlementKey
 from hub.settlement.telling import News, tell
 from hub.trust import Caller
@@ -33,10 +34,12 @@ class BuiltUpon(Refused):
 def undo(session: Session, caller: Caller, *, settlement_id: int, key: str, content_hash: bytes) -> Settlement:
     """Undo a settlement whole; answers the counter-entry. Asked again, under any key, it is the same counter-entry.
 
-    Refuses: NotAllowed, SettlementUnknown, BuiltUpon, KeyTaken, KeyReversed.
+    Refuses: NotAllowed, SettlementUnknown, BuiltUpon, KeyTaken, KeyReversed, SettledUpstream.
     """
     trust.require(caller, "settlement.write")
-    original = _own(session, caller, settlement_id)
+    original = own_settlement(session, caller, settlement_id)
+    if original.platform is not None:
+        raise coverage.SettledUpstream(area=original.platform["area"])
     session.execute(select(Visit.id).where(Visit.id == original.visit_id).with_for_update())
     person_ids = people.cluster(session, original.person_id)
     coverage.hold(session, person_ids, original.year, original.insutype)
@@ -45,7 +48,7 @@ def undo(session: Session, caller: Caller, *, settlement_id: int, key: str, cont
     if known:
         return _repeated(session, known[name], content_hash)
     session.refresh(original)
-    counter = _counter_entry(session, original.id)
+    counter = counter_entry(session, original.id)
     later = [] if counter is not None else _built_upon(session, original, person_ids)
     if later:
         raise BuiltUpon(settlement_id=original.id, later="、".join(map(str, later)))
@@ -62,7 +65,7 @@ def reverse(session: Session, caller: Caller, *, original_key: str, key: str, co
     """Undo what a message did, known by its key only; answers the counter-entry, None when it did nothing.
 
     A message never seen leaves a tombstone, so that its late arrival is refused. Said twice it changes nothing.
-    Refuses: NotAllowed, BuiltUpon, KeyTaken.
+    Refuses: NotAllowed, BuiltUpon, KeyTaken, SettledUpstream, OutcomeNotKnown.
     """
     trust.require(caller, "settlement.write")
     organisation_id = caller.organisation_id or ""
@@ -76,6 +79,8 @@ def reverse(session: Session, caller: Caller, *, original_key: str, key: str, co
     known = known_keys(session, [(organisation_id, original_key)])[(organisation_id, original_key)]
     if known.settlement_id is None:
         return None
+    if session.get(Settlement, known.settlement_id) is None:
+        raise OutcomeNotKnown(key=original_key)
     return undo(session, caller, settlement_id=known.settlement_id, key=key, content_hash=content_hash)
 
 
@@ -98,7 +103,8 @@ def _repeated(session: Session, known: Known, content_hash: bytes) -> Settlement
     return by_id(session, [outcome.settlement_id])[outcome.settlement_id]
 
 
-def _own(session: Session, caller: Caller, settlement_id: int) -> Settlement:
+def own_settlement(session: Session, caller: Caller, settlement_id: int) -> Settlement:
+    """A settlement of the caller's own hospital. Refuses: SettlementUnknown."""
     row = session.get(Settlement, settlement_id)
     if (
         row is None
@@ -109,7 +115,8 @@ def _own(session: Session, caller: Caller, settlement_id: int) -> Settlement:
     return row
 
 
-def _counter_entry(session: Session, settlement_id: int) -> Settlement | None:
+def counter_entry(session: Session, settlement_id: int) -> Settlement | None:
+    """What undid a settlement."""
     return session.scalars(select(Settlement).where(Settlement.undoes == settlement_id)).one_or_none()
 
 
@@ -118,5 +125,6 @@ def _built_upon(session: Session, original: Settlement, person_ids: Sequence[int
     t = Settlement
     same_year = t.person_id.in_(person_ids) & (t.year == original.year) & (t.insutype == original.insutype)
     sent_on = t.sender_visit_id == original.visit_id
-    wanted = select(t.id).where(t.id > original.id, t.state == "active", t.undoes.is_(None), same_year | sent_on)
+    stands = (t.state == "active", t.undoes.is_(None), t.platform.is_(None))
+    wanted = select(t.id).where(t.id > original.id, *stands, same_year | sent_on)
     return list(session.scalars(wanted.order_by(t.id.desc())))
