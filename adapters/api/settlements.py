@@ -41,9 +41,12 @@ class SettlementView(msgspec.Struct):
 
 
 class OutcomeView(msgspec.Struct):
-    """What became of a message: settled, undone, reversed (refused for ever) or unknown (never seen)."""
+    """What became of a message: settled, undone, reversed (refused for ever) or unknown (never seen).
 
-    state: Literal["settled", "undone", "reversed", "unknown"]
+    "asked": a platform further up was asked, and its outcome is not known yet.
+    """
+
+    state: Literal["settled", "undone", "reversed", "asked", "unknown"]
     settlement: SettlementView | None
 
 
