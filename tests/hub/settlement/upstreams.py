@@ -9,7 +9,7 @@ from hub import coverage, settlement
 from hub.people import Person
 from hub.settlement import Charge, Settlement, upstream
 from hub.settlement.upstream import Answer, Asking
-from tests.hub.coverage.insured import insured
+from tests.hub.coverage.insured import insured, with_pack
 from tests.hub.settlement.stays import charged
 from tests.region import BUREAU, NOW, TERTIARY, system
 
@@ -21,7 +21,7 @@ LINES = [("S-BED-01", "10", "100.00"), ("S-ESC-01", "1", "60.00")]
 
 
 def with_platform(session: Session, *, url: str = "http://127.0.0.1:9", **facts) -> coverage.Authority:
-    coverage.import_pack(session, system(BUREAU), text=PACK_TEXT)
+    with_pack(session, PACK_TEXT)
     return coverage.set_authority(
         session,
         system(BUREAU),
