@@ -19,6 +19,7 @@ from adapters.nhsa.gateway import GatewayRefused
 from adapters.nhsa.tables import transaction
 from adapters.nhsa.verbs import Asked, Done, Said
 from hub import exchange, settlement, trust
+from hub.db import run_together
 from hub.faults import Fault
 from hub.settlement import KeyReversed, Order, Settlement, TotalDiffers, Window
 from hub.trust import Caller
@@ -185,8 +186,7 @@ def _answer(session: Session, batch: Sequence[Waiting]) -> list[Reply | GatewayR
             )
         )
     if heard:
-        exchange.keep_many(session, heard)
-        trust.audit_many(session, audited)
+        run_together(session, [exchange.keeping(heard), trust.auditing(audited)])
     return replies
 
 

@@ -20,6 +20,7 @@ from adapters.nhsa.served import READS, VERBS
 from adapters.nhsa.tables import transaction
 from adapters.nhsa.verbs import Asked, Done
 from hub import exchange, settlement, trust
+from hub.db import run
 from hub.faults import Fault
 from hub.trust import Caller
 
@@ -181,7 +182,7 @@ def _keep_refusal(session: Session, came: Knocking, outcome: str, sentence: str,
         outcome=outcome,
         fault=sentence,
     )
-    exchange.keep_many(session, [message])
+    run(session, *exchange.keeping([message]))
     trust.audit(session, caller, verb=f"nhsa.{came.infno}", outcome=outcome)
 
 

@@ -57,7 +57,7 @@ from hub.coverage.library import (
     sign_pack,
     withdraw_pack,
 )
-from hub.coverage.movements import Moved, Movement, move
+from hub.coverage.movements import Moved, Movement, moving
 from hub.coverage.packs import Pack, PackWrong, Scheme, read_pack
 from hub.coverage.sentences import SENTENCES
 from hub.coverage.steps import Step, bill_steps, document, line_steps, percent
@@ -158,7 +158,7 @@ __all__ = [
     "hold",
     "import_pack",
     "line_steps",
-    "move",
+    "moving",
     "pack_named",
     "pack_of",
     "packs",

@@ -18,7 +18,7 @@ from hub.coverage.enrolments import NotInsured
 from hub.coverage.filings import ChronicNotFiled
 from hub.coverage.library import in_force, packs_of
 from hub.coverage.packs import Pack
-from hub.db import run
+from hub.db import Statement, run_together
 from hub.faults import Fault
 
 Key = tuple[int, int, str]
@@ -90,8 +90,7 @@ def entitlements(session: Session, questions: Sequence[Question], *, lock: bool)
     session.flush()
     person_ids = {person_id for question in questions for person_id in question.person_ids}
     persons = {"persons": sorted(person_ids)}
-    enrolled = run(session, _ENROLMENTS, persons)
-    filed = run(session, _FILINGS, persons)
+    enrolled, filed = run_together(session, [(_ENROLMENTS, persons), (_FILINGS, persons)])
     packs = packs_of(session, {row.area for row in enrolled})
     found = _Batch(_by_person(enrolled), _by_person(filed), packs)
     chosen = [_enrolment(found, question) for question in questions]
@@ -105,10 +104,8 @@ def entitlements(session: Session, questions: Sequence[Question], *, lock: bool)
             for person_id in question.person_ids
         }
     )
-    found.accumulators = _accumulators(session, keys, lock=lock)
-    if any(question.disease for question in questions):
-        found.chronic = _chronic_uses(session, keys)
-    found.balances = _balances(session, {key[0] for key in keys}, lock=lock)
+    if keys:
+        _look_at_year(session, found, keys, lock=lock)
     return [_answer(found, question, row) for question, row in zip(questions, chosen, strict=True)]
 
 
@@ -122,7 +119,7 @@ def entitlement(session: Session, question: Question) -> Entitlement:
 
 def hold(session: Session, person_ids: Iterable[int], year: int, insutype: str) -> None:
     """Lock a human's accumulators of a year, so that nothing is settled for them meanwhile."""
-    _accumulators(session, [(person_id, year, insutype) for person_id in sorted(person_ids)], lock=True)
+    run_together(session, _locking([(person_id, year, insutype) for person_id in sorted(person_ids)]))
 
 
 def _answer(found: _Batch, question: Question, enrolment: Found | Fault) -> Entitlement | Fault:
@@ -203,26 +200,24 @@ def _by_person(rows: Iterable[Found]) -> dict[int, list[Found]]:
     return by_person
 
 
-def _accumulators(session: Session, keys: Sequence[Key], *, lock: bool) -> dict[Key, Found]:
-    """Locked, a year's row is made first: who makes it at the same time waits and then reads the winner's.
+def _look_at_year(session: Session, found: _Batch, keys: Sequence[Key], *, lock: bool) -> None:
+    """What the year has moved and what the accounts hold; locked in this order."""
+    persons = {"persons": sorted({key[0] for key in keys})}
+    asked = _locking(keys) if lock else [(_ACCUMULATORS, _named(keys))]
+    asked += [(_BALANCES + " FOR UPDATE" if lock else _BALANCES, persons), (_CHRONIC_USES, _named(keys))]
+    *_, accumulators, balances, uses = run_together(session, asked)
+    found.accumulators = {(row.person_id, row.year, row.insutype): row for row in accumulators}
+    found.balances = {row.person_id: row.balance for row in balances}
+    found.chronic = {(*row[:3], row.disease): row.paid for row in uses}
+
+
+def _locking(keys: Sequence[Key]) -> list[Statement]:
+    """A year's row is made when first locked; who makes it at the same time waits and then reads the winner's.
 
     Made in order and then locked in order, so that two batches wait for each other in one direction only.
     """
-    if not keys:
-        return {}
-    if lock:
-        run(session, _MAKE_ACCUMULATORS, _named(keys))
-    rows = run(session, _ACCUMULATORS + (" FOR UPDATE OF a" if lock else ""), _named(keys))
-    return {(row.person_id, row.year, row.insutype): row for row in rows}
-
-
-def _chronic_uses(session: Session, keys: Sequence[Key]) -> dict[tuple[int, int, str, str], int]:
-    return {(*row[:3], row.disease): row.paid for row in run(session, _CHRONIC_USES, _named(keys))}
-
-
-def _balances(session: Session, person_ids: Iterable[int], *, lock: bool) -> dict[int, int]:
-    rows = run(session, _BALANCES + (" FOR UPDATE" if lock else ""), {"persons": sorted(person_ids)})
-    return {row.person_id: row.balance for row in rows}
+    named = _named(keys)
+    return [(_MAKE_ACCUMULATORS, named), (_ACCUMULATORS + " FOR UPDATE OF a", named)]
 
 
 def _named(keys: Sequence[Key]) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from hub.coverage import Explanation, SettledUpstream
+from hub.db import run_together
 from hub.faults import Conflict, Fault, Unavailable
 from hub.settlement.charges import Charge, Place, Prepared, Stands, places, prepare
-from hub.settlement.keys import Name, claim, known_keys, let_go, point
-from hub.settlement.rows import Row, as_settlement, by_id, settlement_row, write
+from hub.settlement.keys import Name, claim, known_keys, letting_go, pointing
+from hub.settlement.rows import Row, as_settlement, by_id, settlement_row, writing
 from hub.settlement.tables import Settlement
-from hub.settlement.telling import News, tell
+from hub.settlement.telling import News, telling
 from hub.trust import Caller
 
 
@@ -114,12 +115,11 @@ def _settle_round(session: Session, asked: Sequence[Asked]) -> list[Outcome]:
         name = _name(order, place)
         outcomes[name] = _decide(order, prepared, claimed[name])
     written = [(order, place, row) for order, place in fresh if isinstance(row := outcomes[_name(order, place)], dict)]
-    write(session, [row for _, _, row in written])
-    let_go(session, [name for name, outcome in outcomes.items() if isinstance(outcome, Fault)])
-    point(session, {name: stands.settlement_id for name, stands in outcomes.items() if isinstance(stands, Stands)})
-    if written:
-        news = [News(row, place.visit.hospital, place.telephone) for _, place, row in written]
-        tell(session, written[0][0].caller, news)
+    refused = [name for name, outcome in outcomes.items() if isinstance(outcome, Fault)]
+    standing = {name: stands.settlement_id for name, stands in outcomes.items() if isinstance(stands, Stands)}
+    news = [News(row, place.visit.hospital, place.telephone) for _, place, row in written]
+    writes = [*writing([row for _, _, row in written]), *letting_go(refused), *pointing(standing)]
+    run_together(session, [*writes, *telling(asked[0][0].caller, news)])
     for name, (order, _) in zip(names, asked, strict=True):
         if name in known:
             outcomes[name] = known[name].repeat(order.content_hash)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from hub import exchange
+from hub.db import Statement, run_together
 from hub.records.notices import SIGNATURE
 from hub.settlement.rows import Row
 from hub.trust import Caller
@@ -27,9 +28,13 @@ class News:
 
 def tell(session: Session, caller: Caller, news: Sequence[News]) -> None:
     """Put a text message for each in the outbox; who has no telephone on record is told nothing here."""
+    run_together(session, telling(caller, news))
+
+
+def telling(caller: Caller, news: Sequence[News]) -> list[Statement]:
+    """What `tell` runs."""
     due = [("sms", f"person/{one.row['person_id']}", "notice", _notice(one)) for one in news if one.telephone]
-    if due:
-        exchange.post_many(session, caller, due)
+    return exchange.posting(caller, due)
 
 
 def _notice(news: News) -> dict[str, Any]:

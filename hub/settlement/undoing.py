@@ -11,10 +11,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from hub import coverage, directory, people, trust
+from hub.db import run_together
 from hub.faults import Fault, Refused, Unknown
 from hub.records import Visit
 from hub.settlement.keys import Known, claim, known_keys, point
-from hub.settlement.rows import as_settlement, by_id, counter_row, plain, write
+from hub.settlement.rows import as_settlement, by_id, counter_row, plain, writing
 from hub.settlement.settling import OutcomeNotKnown
 from hub.settlement.tables import SETTLEMENT, ChargeKey, Settlement, SettlementKey
 from hub.settlement.telling import News, tell
@@ -87,7 +88,7 @@ def reverse(session: Session, caller: Caller, *, original_key: str, key: str, co
 def _undo(session: Session, caller: Caller, original: Settlement, *, settlement_id: int, key: str) -> Settlement:
     balance = coverage.balance(session, original.person_id) + original.account
     row = counter_row(caller, plain(original), settlement_id=settlement_id, key=key, balance=balance)
-    write(session, [row])
+    run_together(session, writing([row]))
     SETTLEMENT.move(original, "undo")
     session.flush()
     session.execute(delete(ChargeKey).where(ChargeKey.settlement_id == original.id))

@@ -8,7 +8,7 @@ grants.py ........ which organisation may see which person, and admit()
 audit.py ......... one row a call, chained in batches afterwards
 """
 
-from hub.trust.audit import Audit, AuditSeal, audit, audit_many, audit_row, chain
+from hub.trust.audit import Audit, AuditSeal, audit, audit_many, audit_row, auditing, chain
 from hub.trust.callers import SCOPES, Caller, NotAllowed, RecordUnknown, require
 from hub.trust.credentials import (
     Credential,
@@ -71,6 +71,7 @@ __all__ = [
     "audit",
     "audit_many",
     "audit_row",
+    "auditing",
     "bearer",
     "bearers",
     "blind",
