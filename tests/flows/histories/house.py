@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Engine, select
@@ -18,13 +18,12 @@ from adapters import door
 from adapters.cli.running import Running, running, watch
 from adapters.settings import Settings
 from fixtures.simulators.nhsa_client import Hospital
-from hub import coverage, people, settlement, trust
-from hub.people import Demographics, Identification
+from hub import settlement, trust
 from hub.settlement import Breach, Settlement
 from hub.trust import Caller
-from tests.adapters.nhsa.conftest import PACK, SECRET, Insured
+from tests.adapters.nhsa.conftest import SECRET, Insured, insured_in
 from tests.flows.histories.checker import Entry
-from tests.region import BUREAU, TERTIARY, a_person, furnish, system
+from tests.region import TERTIARY, furnish
 
 QUIET_SECONDS = 4.0
 """Between two deaths: the house comes back before it is struck again."""
@@ -62,24 +61,12 @@ class House:
     def window(self, seed: int) -> tuple[Hospital, Insured]:
         """A hospital's end of the wire and a citizen with 50.00 in the account, for one history."""
         name = f"{TERTIARY}/{seed}"
-        psn_no = f"4205007{seed:019d}"
         at = datetime(2026, 1, 1, tzinfo=UTC)
-        bureau = system(BUREAU, at=at)
         with Session(self.engine) as session, session.begin():
             trust.issue_access_key(
                 session, name=name, organisation_id=TERTIARY, scopes=trust.SCOPES, at=at, secret=SECRET
             )
-            person = a_person(session, seed)
-            insured = {"insutype": "310", "psn_no": psn_no, "psn_type": "11", "area": "420500"}
-            coverage.enrol(session, bureau, person_id=person.id, since=date(2024, 1, 1), source="tests", **insured)
-            people.register(
-                session,
-                bureau,
-                demographics=Demographics(person.name, person.gender, person.birth_date),
-                identifiers=[Identification("certno/01", person.certno or ""), Identification("psn_no", psn_no)],
-            )
-            coverage.credit(session, bureau, person_id=person.id, amount=5000, source="tests")
-            citizen = Insured(person.id, psn_no, person.certno or "", person.name, "310")
+            citizen = insured_in(session, seed, balance="50.00")
         serial = (seed % 99) * 100 + 1
         return Hospital(self.base_url, TERTIARY, "示例医院", name, SECRET, serial_from=serial), citizen
 
@@ -134,7 +121,6 @@ def house() -> Iterator[House]:
         engine = door.make_engine(region.postgres.dsn(), pool_size=4)
         with Session(engine) as session, session.begin():
             furnish(session)
-            coverage.import_pack(session, system(BUREAU, at=datetime(2026, 1, 1, tzinfo=UTC)), text=PACK)
         guard = threading.Thread(target=watch, args=(region,), daemon=True)
         guard.start()
         try:
