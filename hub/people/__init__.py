@@ -1,6 +1,6 @@
 """Persons, their identifiers, the one card for life, and families.
 
-persons.py ..... Person, Identifier, Card; resolve, cluster, snapshot
+persons.py ..... Person, Identifier, Card; resolve, cluster
 registering.py . register, recognise: the person that a feed speaks of, found or made
 documents.py ... citizen numbers and their check digits
 looking_up.py .. one person for whoever has to do with them, many for a batch
@@ -10,7 +10,7 @@ signin.py ...... one-time codes to a person's telephone
 
 from hub.people.documents import CitizenNumberWrong, birth_date_of, check_digit, citizen_number, gender_of, uscc_check
 from hub.people.family import Family, family_of, link_family, may_act_for, represented
-from hub.people.looking_up import clusters, look_up, snapshots
+from hub.people.looking_up import clusters, look_up, snapshot, snapshots
 from hub.people.persons import (
     Card,
     Identifier,
@@ -24,7 +24,6 @@ from hub.people.persons import (
     person,
     resolve,
     same_card,
-    snapshot,
 )
 from hub.people.registering import Demographics, Identification, recognise, register
 from hub.people.signin import send_sign_in_code, sign_in

@@ -11,7 +11,6 @@ insurer's), "mrn/<organisation id>" (a hospital's own record number). "card" is 
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, Select, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -19,7 +18,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from hub.db import Base, identity
 from hub.faults import Conflict, Unknown
 from hub.people import documents
-from hub.trust import Caller, Sealed, blind, require
+from hub.trust import Caller, Sealed, blind, require, unseal
 
 CARD_PREFIX = "4205"
 
@@ -118,32 +117,6 @@ def change_telephone(session: Session, caller: Caller, *, person_id: int, teleph
     return row
 
 
-def snapshot(session: Session, person_id: int, organisation_id: str | None) -> dict[str, Any]:
-    """A person as messages carry them: card, certno, name, gender, birth_date, telephone, mrn at that organisation."""
-    row = person(session, person_id)
-    mrn = None
-    if organisation_id is not None:
-        local = select(Identifier.value).where(
-            Identifier.person_id.in_(cluster(session, person_id)), Identifier.system == f"mrn/{organisation_id}"
-        )
-        mrn = session.scalars(local.limit(1)).first()
-    return as_message(row, mrn)
-
-
-def as_message(row: Person, mrn: str | None) -> dict[str, Any]:
-    """A person as messages carry them, with their record number at the destination."""
-    return {
-        "person_id": row.id,
-        "card": row.card_number,
-        "certno": row.certno,
-        "name": row.name,
-        "gender": row.gender,
-        "birth_date": row.birth_date.isoformat(),
-        "telephone": row.telephone,
-        "mrn": mrn,
-    }
-
-
 def card_number(serial: int) -> str:
     """The card with a serial number: 4205, thirteen digits, a check digit."""
     first17 = f"{CARD_PREFIX}{serial:013d}"
@@ -160,3 +133,8 @@ def _by_identifier(session: Session, system: str, value: str) -> Person | None:
 def shown(value: str) -> str:
     """A number as a refusal may repeat it: its middle is hidden."""
     return value if len(value) <= 6 else value[:2] + "*" * (len(value) - 6) + value[-4:]
+
+
+def opened(sealed: bytes | None) -> str | None:
+    """A sealed column that a ready statement has answered."""
+    return None if sealed is None else unseal(sealed).decode()

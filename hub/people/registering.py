@@ -13,7 +13,7 @@ from sqlalchemy import Sequence as DbSequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from hub.db import Base
+from hub.db import Base, run
 from hub.faults import LONGEST_NUMBER, within
 from hub.people import documents
 from hub.people.persons import (
@@ -24,10 +24,11 @@ from hub.people.persons import (
     PersonUnknown,
     card_number,
     cluster,
+    opened,
     resolve,
     shown,
 )
-from hub.trust import Caller, blind, require, seal, unseal
+from hub.trust import Caller, blind, require, seal
 from hub.units import day_of
 
 _card_serial = DbSequence("card_serial", metadata=Base.metadata)
@@ -140,13 +141,13 @@ def _known(session: Session, identifiers: Sequence[Identification]) -> dict[Iden
     """Whom the numbers belong to that are known already, in one question; a card is asked for by itself."""
     wanted = {(item.system, blind(item.system, item.value)): item for item in identifiers if item.system != "card"}
     said = {"systems": [system for system, _ in wanted], "blinds": [value for _, value in wanted]}
-    rows = session.connection().exec_driver_sql(_KNOWN, said)
+    rows = run(session, _KNOWN, said)
     found = {wanted[(system, value_blind)]: _Known(*person) for system, value_blind, *person in rows}
     for item in identifiers:
         if item.system == "card":
             with contextlib.suppress(PersonUnknown):
                 holder = resolve(session, system="card", value=item.value)
-                found[item] = _Known(*session.connection().exec_driver_sql(_ONE, {"id": holder.id}).one())
+                found[item] = _Known(*run(session, _ONE, {"id": holder.id})[0])
     return found
 
 
@@ -170,13 +171,13 @@ def _create(session: Session, caller: Caller, facts: Demographics, identifiers: 
     )
     session.add(row)
     session.flush()
-    return _Known(*session.connection().exec_driver_sql(_ONE, {"id": row.id}).one())
+    return _Known(*run(session, _ONE, {"id": row.id})[0])
 
 
 def _same_human(row: _Known, identifiers: Sequence[Identification]) -> None:
     """Found by a local number, but the feed brings another citizen's document: somebody's number is wrong."""
     for item in identifiers:
-        if item.system == f"certno/{row.cert_type}" and _opened(row.certno) != item.value:
+        if item.system == f"certno/{row.cert_type}" and opened(row.certno) != item.value:
             raise IdentifierTaken(system=identifiers[-1].system, shown=shown(identifiers[-1].value))
 
 
@@ -184,7 +185,7 @@ def _update(session: Session, row: _Known, facts: Demographics, identifiers: Seq
     """Write what the feed says anew, if there is anything; None leaves a column as it is."""
     name_blind = blind("name", facts.name) if facts.name else row.name_blind
     renamed = name_blind != row.name_blind
-    moved = facts.address is not None and facts.address != _opened(row.address)
+    moved = facts.address is not None and facts.address != opened(row.address)
     called = facts.telephone if row.telephone is None else None
     sexed = facts.gender if row.gender == "U" and facts.gender != "U" else None
     papers = [item for item in identifiers if item.system.startswith("certno/")] if row.certno is None else []
@@ -200,7 +201,7 @@ def _update(session: Session, row: _Known, facts: Demographics, identifiers: Seq
         "cert_type": papers[0].system.partition("/")[2] if papers else None,
         "certno": seal(papers[0].value.encode()) if papers else None,
     }
-    session.connection().exec_driver_sql(_UPDATE, said)
+    run(session, _UPDATE, said)
 
 
 def _attach(session: Session, row: _Known, item: Identification) -> None:
@@ -208,16 +209,11 @@ def _attach(session: Session, row: _Known, item: Identification) -> None:
     if item.system == "card":
         return
     said = {"system": item.system, "blind": blind(item.system, item.value), "value": seal(item.value.encode())}
-    claimed = session.connection().exec_driver_sql(_ATTACH, said | {"person_id": row.id}).scalar()
-    if claimed is not None:
+    if run(session, _ATTACH, said | {"person_id": row.id}):
         return
     owner = session.get_one(Identifier, (item.system, said["blind"]), populate_existing=True).person_id
     if owner not in cluster(session, row.id):
         raise IdentifierTaken(system=item.system, shown=shown(item.value))
-
-
-def _opened(sealed: bytes | None) -> str | None:
-    return None if sealed is None else unseal(sealed).decode()
 
 
 # The columns of _Known, in its order.

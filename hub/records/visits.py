@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any, NotRequired, TypedDict
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, or_, select
-from sqlalchemy.orm import Mapped, Session, make_transient_to_detached, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hub import people, trust
-from hub.db import Base, identity
+from hub.db import Base, identity, loaded, run
 from hub.faults import LONGEST_NUMBER, Conflict, Invalid, Unknown, within
 from hub.lifecycle import Lifecycle
 from hub.records.access import readable, require_own
@@ -123,9 +123,9 @@ def open_visit(
         "begun_at": begun_at,
         "state": VISIT.start,
     }
-    made = session.connection().exec_driver_sql(_OPEN, said).scalar()
-    if made is not None:
-        row = _loaded(session, Visit(**said | {"id": made, "diagnoses": list(diagnoses), "ended_at": None}))
+    made = run(session, _OPEN, said)
+    if made:
+        row = loaded(session, Visit(**said | {"id": made[0].id, "diagnoses": list(diagnoses), "ended_at": None}))
         _let_see(session, caller, row, since=begun_at)
         return row
     row = visit(session, organisation_id, number)
@@ -288,13 +288,6 @@ def _locked(session: Session, caller: Caller, visit_id: int) -> Visit:
     row = session.get(Visit, visit_id, with_for_update=True, populate_existing=True)
     if row is None or (caller.kind != "job" and caller.organisation_id != row.organisation_id):
         raise VisitUnknown(visit=visit_id)
-    return row
-
-
-def _loaded(session: Session, row: Visit) -> Visit:
-    """A row just written by a statement of ours, in the session as if it had been read: nobody need read it again."""
-    make_transient_to_detached(row)
-    session.add(row)
     return row
 
 
