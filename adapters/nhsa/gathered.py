@@ -21,7 +21,7 @@ from adapters.nhsa.verbs import Asked, Done, Said
 from hub import exchange, settlement, trust
 from hub.db import run_together
 from hub.faults import Fault
-from hub.settlement import KeyReversed, Order, Settlement, TotalDiffers, Window
+from hub.settlement import KeyTaken, Order, Settlement, TotalDiffers, Window
 from hub.trust import Caller
 
 SETTLES = frozenset({"2207", "2304"})
@@ -132,14 +132,21 @@ def _settle(session: Session, batch: Sequence[Waiting]) -> None:
     for one, row in zip(batch, rows, strict=True):
         if isinstance(row, TotalDiffers):
             one.end = settling.in_our_words(row)
+        elif isinstance(row, KeyTaken):
+            one.end = KeyTaken(**row.facts | {"element": _differing(session, one)})
         elif isinstance(row, Fault):
             one.end = row
-        elif row.state == "cancelled":
-            one.end = KeyReversed(key=one.said.request.msgid)
         else:
             one.end = settling.told(one.asked, one.window, row)
             identities.watch_sent(session, one.asked, one.end.output)
             one.kept = _answered_before(session, one, row)
+
+
+def _differing(session: Session, one: Waiting) -> str:
+    """Where a message differs from the one that used its id before it."""
+    copies = exchange.earlier(session, sender=one.asked.caller.id, door=DOOR, key=one.said.request.msgid)
+    good = next((copy for copy in copies if copy.outcome == exchange.GOOD), None)
+    return envelope.differing(good, one.said.request, one.came.body)
 
 
 def _answered_before(session: Session, one: Waiting, row: Settlement) -> bytes | None:

@@ -22,7 +22,6 @@ from adapters.nhsa.verbs import Asked, Done
 from hub import exchange, settlement, trust
 from hub.db import run
 from hub.faults import Fault
-from hub.trust import Caller
 
 router = APIRouter()
 
@@ -132,7 +131,7 @@ def _written(session: Session, asked: Asked, body: bytes) -> Response:
     if heard.repeat_answer is not None:
         return _json(heard.repeat_answer)
     if heard.conflict:
-        raise _used(session, caller, request.msgid)
+        raise _used(session, asked, body)
     done = VERBS[request.infno](session, asked)
     response = _reply(session, asked, done)
     exchange.answer(session, heard, answer=response.body)
@@ -140,12 +139,13 @@ def _written(session: Session, asked: Asked, body: bytes) -> Response:
     return response
 
 
-def _used(session: Session, caller: Caller, msgid: str) -> Fault:
+def _used(session: Session, asked: Asked, body: bytes) -> Fault:
     """Why a message id with other content is refused: it was reversed, or simply used before."""
-    copies = exchange.earlier(session, sender=caller.id, door=DOOR, key=msgid)
+    msgid = asked.request.msgid
+    _, *copies = exchange.earlier(session, sender=asked.caller.id, door=DOOR, key=msgid)
     if any(row.kind == REVERSAL for row in copies):
         return settlement.KeyReversed(key=msgid)
-    return envelope.MessageIdReused(msgid=msgid)
+    return envelope.MessageIdReused(msgid=msgid, element=envelope.differing(copies[0], asked.request, body))
 
 
 def _reply(session: Session, asked: Asked, done: Done) -> Response:

@@ -31,12 +31,14 @@ from hub.exchange.due import (
     skip,
 )
 from hub.exchange.heard import (
+    GOOD,
     Heard,
     HeardMessage,
     MessageUnknown,
     answer,
     claim,
     earlier,
+    earlier_of,
     hear,
     heard,
     keeping,
@@ -47,6 +49,7 @@ from hub.exchange.heard import (
 
 __all__ = [
     "DUE",
+    "GOOD",
     "LANE",
     "Due",
     "DueUnknown",
@@ -60,6 +63,7 @@ __all__ = [
     "claim",
     "due",
     "earlier",
+    "earlier_of",
     "failed",
     "hear",
     "heard",

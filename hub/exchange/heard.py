@@ -166,6 +166,12 @@ def earlier(session: Session, *, sender: str, door: str, key: str) -> Sequence[H
     return session.scalars(wanted.order_by(HeardMessage.id.desc())).all()
 
 
+def earlier_of(session: Session, *, senders: Sequence[str], key: str) -> Sequence[HeardMessage]:
+    """What any of some senders has sent under a key, through whichever door, newest first."""
+    wanted = select(HeardMessage).where(HeardMessage.key == key, HeardMessage.sender.in_(senders))
+    return session.scalars(wanted.order_by(HeardMessage.id.desc())).all()
+
+
 def heard(session: Session, message_id: int) -> HeardMessage:
     """Refuses: MessageUnknown."""
     row = session.get(HeardMessage, message_id)

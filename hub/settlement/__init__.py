@@ -5,7 +5,9 @@ fees.py .......... register a visit; fee lines uploaded and cancelled in parts
 charges.py ....... from a charge to a bill: lines, standing, referral episode
 settling.py ...... quote, settle, settle_many
 undoing.py ....... undo, reverse
-keys.py rows.py telling.py ... message keys; rows, postings and what they move; what a patient is told
+refunding.py ..... part of a settlement given back, the rest settled anew
+keys.py standing.py .... message keys, and what they stand for later
+rows.py telling.py ..... rows, postings and what they move; what a patient is told
 proving.py ....... the books of late prove themselves; verifying.py checks everything that ever moved
 windows.py ....... whom and what a cashier's transaction names
 upstream/ ........ the same for whom a platform further up settles: asked, answered, found out
@@ -28,7 +30,7 @@ from hub.settlement.fees import (
     require_unsettled,
     upload,
 )
-from hub.settlement.keys import KeyReversed, KeyTaken
+from hub.settlement.keys import KeyReversed, KeyTaken, KeyUndone
 from hub.settlement.proving import Proof, prove
 from hub.settlement.reading import (
     BillLine,
@@ -43,13 +45,16 @@ from hub.settlement.reading import (
     settlements_of,
     settlements_of_visit,
 )
+from hub.settlement.refunding import Given, RefundOfAll, RefundWrong, chain, refund
 from hub.settlement.settling import AlreadySettled, Order, OutcomeNotKnown, quote, settle, settle_many
+from hub.settlement.standing import RefundedInPart, require_standing
 from hub.settlement.tables import (
     AMOUNTS,
     SETTLEMENT,
     ChargeKey,
     FeeLine,
     Posting,
+    Refund,
     Registration,
     Settlement,
     SettlementKey,
@@ -73,17 +78,23 @@ __all__ = [
     "FeeLine",
     "FeeNumberTaken",
     "FeeWrong",
+    "Given",
     "HasCharges",
     "ItemUnknown",
     "KeyOutcome",
     "KeyReversed",
     "KeyTaken",
+    "KeyUndone",
     "Naming",
     "NothingToSettle",
     "Order",
     "OutcomeNotKnown",
     "Posting",
     "Proof",
+    "Refund",
+    "RefundOfAll",
+    "RefundWrong",
+    "RefundedInPart",
     "Registration",
     "Settlement",
     "SettlementKey",
@@ -95,13 +106,16 @@ __all__ = [
     "bill",
     "by_key",
     "cancel_fees",
+    "chain",
     "explained",
     "fees",
     "lines_of",
     "prove",
     "quote",
+    "refund",
     "register",
     "require_no_charges",
+    "require_standing",
     "require_unsettled",
     "reverse",
     "settle",

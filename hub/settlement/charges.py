@@ -348,7 +348,10 @@ SELECT v.id, v.organisation_id, v.number, v.care, v.state, v.begun_at, v.ended_a
 
 _CHARGED = """
 SELECT w.visit_id, w.batch, k.settlement_id,
-       f.id, f.number, f.returns, f.quantity, f.unit_price, f.ceiling, f.amount, f.item_class, f.approved
+       f.id, f.number, f.returns, f.quantity - f.refunded AS quantity, f.unit_price, f.ceiling, f.item_class,
+       f.approved,
+       CASE WHEN f.refunded = 0 THEN f.amount
+            ELSE round((f.quantity - f.refunded) * f.unit_price * 100)::bigint END AS amount
   FROM unnest(%(visits)s::bigint[], %(batches)s::text[]) AS w(visit_id, batch)
   LEFT JOIN charge_key AS k ON k.visit_id = w.visit_id AND k.batch = w.batch
   LEFT JOIN fee_line AS f ON f.visit_id = w.visit_id AND f.batch = w.batch

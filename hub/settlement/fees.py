@@ -224,7 +224,7 @@ def _check_returns(session: Session, visit: Visit, lines: Sequence[FeeFacts]) ->
     charged: list[FeeFacts | FeeLine] = [row for row in _open_lines(session, visit.id) if row.number not in numbers]
     charged += lines
     item = {row.number: (row.code, row.batch) for row in charged if row.returns is None}
-    left = {row.number: row.quantity for row in charged if row.returns is None}
+    left = {row.number: _left(row) for row in charged if row.returns is None}
     for row in charged:
         if row.returns is None:
             continue
@@ -235,6 +235,11 @@ def _check_returns(session: Session, visit: Visit, lines: Sequence[FeeFacts]) ->
             allowed = f"不超过 {left[row.returns]} / not more than that"
             raise FeeWrong(element=f"lines[{row.number}].quantity", found=row.quantity, allowed=allowed)
         left[row.returns] += row.quantity
+
+
+def _left(line: FeeFacts | FeeLine) -> Decimal:
+    """What of a line has not been refunded."""
+    return line.quantity - line.refunded if isinstance(line, FeeLine) else line.quantity
 
 
 def _same_content(stored: FeeLine, row: dict[str, Any]) -> None:

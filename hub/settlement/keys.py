@@ -14,13 +14,20 @@ Name = tuple[str, str]
 
 
 class KeyTaken(Conflict):
-    zh = "报文号 {key} 已用于结算 {settlement_id}，内容与本次不同。请换新的报文号，或用原内容重发。"
-    en = "Message key {key} stands for settlement {settlement_id} with other content. Use a new key, or send the same."
+    """`element` is where the two messages differ."""
+
+    zh = "报文号 {key} 已用于结算 {settlement_id}，与本次的 {element} 不同。请换新的报文号，或用原内容重发。"
+    en = "Key {key} stands for settlement {settlement_id} with another {element}. Use a new key, or send the same."
 
 
 class KeyReversed(Conflict):
     zh = "报文号 {key} 已被冲正，不能再结算。请用新的报文号重新结算。"
     en = "Message key {key} was reversed before it arrived. Settle again under a new key."
+
+
+class KeyUndone(Conflict):
+    zh = "报文号 {key} 的结算 {settlement_id} 已撤销，不能再用这个报文号。要重新结算，请换新的报文号。"
+    en = "Settlement {settlement_id}, made under key {key}, was undone. To settle again, use a new key."
 
 
 class Known(NamedTuple):
@@ -35,7 +42,7 @@ class Known(NamedTuple):
         if self.settlement_id is None:
             return KeyReversed(key=self.key)
         if self.content_hash != content_hash:
-            return KeyTaken(key=self.key, settlement_id=self.settlement_id)
+            return KeyTaken(key=self.key, settlement_id=self.settlement_id, element="content")
         return Stands(self.settlement_id)
 
 

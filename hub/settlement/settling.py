@@ -14,8 +14,9 @@ from hub.coverage import Explanation, SettledUpstream
 from hub.db import run_together
 from hub.faults import Conflict, Fault, Unavailable
 from hub.settlement.charges import Charge, Place, Prepared, Stands, places, prepare
-from hub.settlement.keys import Name, claim, known_keys, letting_go, pointing
+from hub.settlement.keys import KeyTaken, Name, claim, known_keys, letting_go, pointing
 from hub.settlement.rows import Row, as_settlement, by_id, settlement_row, writing
+from hub.settlement.standing import differing, still
 from hub.settlement.tables import Settlement
 from hub.settlement.telling import News, telling
 from hub.trust import Caller
@@ -69,7 +70,8 @@ def quote(session: Session, caller: Caller, charge: Charge) -> Explanation:
 def settle(session: Session, caller: Caller, charge: Charge, *, key: str, content_hash: bytes) -> Settlement:
     """Settle a charge. The same key and content again is the same settlement, a new key for the same batch too.
 
-    Refuses: what `quote` refuses, except AlreadySettled; KeyTaken, KeyReversed, OutcomeNotKnown.
+    Refuses: what `quote` refuses, except AlreadySettled; KeyTaken, KeyReversed, KeyUndone, RefundedInPart,
+    OutcomeNotKnown.
     """
     (outcome,) = settle_many(session, [Order(caller, charge, key, content_hash)])
     if isinstance(outcome, Fault):
@@ -141,12 +143,21 @@ def _name(order: Order, place: Place) -> Name:
 
 
 def _settlements(session: Session, orders: Sequence[Order], outcomes: Sequence[Outcome]) -> list[Settlement | Fault]:
-    """Rows just written as settlements, those that stood read back; one asked for upstream is not there yet."""
-    standing = by_id(session, {outcome.settlement_id for outcome in outcomes if isinstance(outcome, Stands)})
+    """Rows just written as settlements, those that stood read back.
+
+    What was undone since stands no longer; what a platform was asked for is not there yet.
+    """
+    named = {outcome.settlement_id for outcome in outcomes if isinstance(outcome, Stands)}
+    named |= {outcome.facts["settlement_id"] for outcome in outcomes if isinstance(outcome, KeyTaken)}
+    standing = by_id(session, named) if named else {}
     settled: list[Settlement | Fault] = []
     for order, outcome in zip(orders, outcomes, strict=True):
         if isinstance(outcome, Stands):
-            settled.append(standing.get(outcome.settlement_id) or OutcomeNotKnown(key=order.key))
+            row = standing.get(outcome.settlement_id)
+            settled.append(OutcomeNotKnown(key=order.key) if row is None else still(session, row, order.key))
+        elif isinstance(outcome, KeyTaken) and outcome.facts["settlement_id"] in standing:
+            stands = standing[outcome.facts["settlement_id"]]
+            settled.append(KeyTaken(**outcome.facts | {"element": differing(order.charge, stands)}))
         else:
             settled.append(outcome if isinstance(outcome, Fault) else as_settlement(outcome))
     return settled

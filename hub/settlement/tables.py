@@ -14,6 +14,7 @@ from sqlalchemy import (
     Numeric,
     Sequence,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -60,6 +61,7 @@ class FeeLine(Base):
     """One charged item of a visit. A return is a line of its own with a negative quantity, naming what it returns.
 
     A line is open until its batch has a ChargeKey, or, in a stay, until a standing settlement's last_line_id.
+    `refunded` of its quantity was taken back after it had been settled; quantity and amount stay as uploaded.
     """
 
     __tablename__ = "fee_line"
@@ -68,6 +70,7 @@ class FeeLine(Base):
         CheckConstraint("(quantity < 0) = (returns IS NOT NULL)", name="only_a_return_is_negative"),
         CheckConstraint("unit_price >= 0 AND ceiling >= 0", name="prices_not_negative"),
         CheckConstraint("item_class IN ('A', 'B', 'C')", name="item_class_known"),
+        CheckConstraint("refunded = 0 OR refunded BETWEEN 0 AND quantity", name="refunded_at_most_all"),
     )
 
     id: Mapped[int] = identity()
@@ -86,6 +89,7 @@ class FeeLine(Base):
     restricted: Mapped[bool]
     approved: Mapped[bool]
     occurred_at: Mapped[datetime]
+    refunded: Mapped[Decimal] = mapped_column(Numeric(16, 4), server_default=text("0"))
 
 
 class Settlement(Base):
@@ -184,6 +188,24 @@ class ChargeKey(Base):
     visit_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     batch: Mapped[str] = mapped_column(primary_key=True)
     settlement_id: Mapped[int]
+
+
+class Refund(Base):
+    """Part of a settlement was taken back: its counter-entry, and the settlement of the rest that stands for it.
+
+    `replaces` is unique, so one settlement is refunded once; the next refund is of the one that stands. `lines` are
+    pairs of line number and quantity.
+    """
+
+    __tablename__ = "refund"
+    __append_only__ = True
+    __table_args__ = (UniqueConstraint("replaces"),)
+
+    settlement_id: Mapped[int] = mapped_column(ForeignKey("settlement.id"), primary_key=True, autoincrement=False)
+    replaces: Mapped[int] = mapped_column(ForeignKey("settlement.id"))
+    counter_id: Mapped[int] = mapped_column(ForeignKey("settlement.id"))
+    reason: Mapped[str]
+    lines: Mapped[list[Any]]
 
 
 class Posting(Base):

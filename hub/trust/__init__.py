@@ -22,6 +22,7 @@ from hub.trust.credentials import (
     keyed,
     mllp_peer,
     revoke,
+    systems_of,
 )
 from hub.trust.grants import BreakGlassNeedsReason, Grant, acts_for, admit, break_glass, end_grants, grant, grant_many
 from hub.trust.sealing import Keyring, Sealed, SealedBytes, SealedJson, blind, install, seal, unseal
@@ -94,6 +95,7 @@ __all__ = [
     "send_code",
     "session_caller",
     "staff_sign_in",
+    "systems_of",
     "unseal",
     "verify_code",
 ]

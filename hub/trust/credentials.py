@@ -69,6 +69,12 @@ def issue_token(
     return token
 
 
+def systems_of(session: Session, organisation_id: str) -> list[str]:
+    """The names under which the systems of an institution call, revoked ones too."""
+    wanted = select(Credential.name).where(Credential.organisation_id == organisation_id)
+    return list(session.scalars(wanted.distinct()))
+
+
 def issue_access_key(
     session: Session,
     *,
