@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from adapters import door
 from adapters.gather import Gatherer
-from adapters.nhsa import envelope, identities, settling
+from adapters.nhsa import envelope, identities, refusing, settling
 from adapters.nhsa.arriving import DOOR, Knocking, asked_by, believed, callers, read
 from adapters.nhsa.gateway import GatewayRefused
 from adapters.nhsa.tables import transaction
@@ -179,7 +179,7 @@ def _answer(session: Session, batch: Sequence[Waiting]) -> list[Reply | GatewayR
                 content_hash=request.content_hash,
                 answer=reply.content,
                 outcome=reply.outcome,
-                fault=fault.sentence("zh") if fault else None,
+                fault=refusing.told(fault, one.said.nodes) if fault else None,
             )
         )
         done = Done() if fault else one.end
@@ -200,7 +200,8 @@ def _answer(session: Session, batch: Sequence[Waiting]) -> list[Reply | GatewayR
 def _reply(one: Waiting) -> tuple[Reply, Fault | None]:
     spoken, at = one.said.region, one.came.arrived.at
     if isinstance(one.end, Fault):
-        return Reply(envelope.refused(one.end.sentence("zh"), spoken=spoken, heard_at=at), one.end.code), one.end
+        sentence = refusing.told(one.end, one.said.nodes)
+        return Reply(envelope.refused(sentence, spoken=spoken, heard_at=at), one.end.code), one.end
     output = transaction(one.said.request.infno, spoken).write(one.end.output)
     return Reply(one.kept or envelope.accepted(output, spoken=spoken, heard_at=at), "ok"), None
 

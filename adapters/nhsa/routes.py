@@ -6,13 +6,14 @@ back and is stored with its sentence in a transaction of its own. Nothing leaves
 """
 
 import hashlib
+from typing import Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
 from adapters import door
-from adapters.nhsa import envelope, gathered, identities
+from adapters.nhsa import envelope, gathered, identities, refusing
 from adapters.nhsa.arriving import DOOR, Knocking, asked_by, believed, callers, knocking, read
 from adapters.nhsa.gateway import GatewayRefused
 from adapters.nhsa.region import HOME_AREA, region
@@ -88,7 +89,7 @@ def _in_trouble(came: Knocking, trouble: Exception, call: door.Call) -> Response
     """A Fault is answered with its sentence, a bug with a reference; both are stored."""
     spoken, at = region(HOME_AREA), came.arrived.at
     if isinstance(trouble, Fault):
-        call.outcome, sentence = trouble.code, trouble.sentence("zh")
+        call.outcome, sentence = trouble.code, refusing.told(trouble, _nodes(came))
     else:
         door.log.error("bug", door=DOOR, verb=call.verb, trace=came.arrived.trace, exc_info=trouble)
         call.outcome, sentence = (
@@ -98,6 +99,14 @@ def _in_trouble(came: Knocking, trouble: Exception, call: door.Call) -> Response
     reply = envelope.refused(sentence, spoken=spoken, heard_at=at)
     _remember_refusal(came, call.outcome, sentence, reply)
     return _json(reply)
+
+
+def _nodes(came: Knocking) -> dict[str, Any]:
+    """What a refused message said; nothing where it could not be read."""
+    try:
+        return read(came).nodes
+    except Fault:
+        return {}
 
 
 def _answered(session: Session, came: Knocking, call: door.Call) -> Response:

@@ -2,12 +2,14 @@
 
 persons.py ..... Person, Identifier, Card; resolve, cluster
 registering.py . register, recognise: the person that a feed speaks of, found or made
+deaths.py ...... who has died, and when
 documents.py ... citizen numbers and their check digits
 looking_up.py .. one person for whoever has to do with them, many for a batch
 family.py ...... who may act for whom
 signin.py ...... one-time codes to a person's telephone
 """
 
+from hub.people.deaths import Death, PersonDied, died_on, record_death, require_alive, take_back_death
 from hub.people.documents import CitizenNumberWrong, birth_date_of, check_digit, citizen_number, gender_of, uscc_check
 from hub.people.family import Family, family_of, link_family, may_act_for, represented
 from hub.people.looking_up import clusters, look_up, snapshot, snapshots
@@ -31,12 +33,14 @@ from hub.people.signin import send_sign_in_code, sign_in
 __all__ = [
     "Card",
     "CitizenNumberWrong",
+    "Death",
     "Demographics",
     "Family",
     "Identification",
     "Identifier",
     "IdentifierTaken",
     "Person",
+    "PersonDied",
     "PersonUnknown",
     "birth_date_of",
     "card_number",
@@ -45,6 +49,7 @@ __all__ = [
     "citizen_number",
     "cluster",
     "clusters",
+    "died_on",
     "family_of",
     "gender_of",
     "identifiers_of",
@@ -53,13 +58,16 @@ __all__ = [
     "may_act_for",
     "person",
     "recognise",
+    "record_death",
     "register",
     "represented",
+    "require_alive",
     "resolve",
     "same_card",
     "send_sign_in_code",
     "sign_in",
     "snapshot",
     "snapshots",
+    "take_back_death",
     "uscc_check",
 ]

@@ -14,7 +14,7 @@ upstream/ ........ the same for whom a platform further up settles: asked, answe
 reading.py ....... by_key, settlements_of, the bill with every fen explained
 """
 
-from hub.settlement.charges import Charge, NothingToSettle, TotalDiffers, VisitOver
+from hub.settlement.charges import Charge, NothingToSettle, TotalDiffers
 from hub.settlement.fees import (
     STAY,
     BatchSettled,
@@ -23,6 +23,7 @@ from hub.settlement.fees import (
     FeeWrong,
     HasCharges,
     ItemUnknown,
+    VisitOver,
     cancel_fees,
     fees,
     register,
