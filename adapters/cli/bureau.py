@@ -1,15 +1,19 @@
 """What `onecard packs` does."""
 
+import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from adapters import door
 from adapters.cli.registry import in_the_house
 from adapters.supervisor import CannotStart
-from hub import coverage
+from hub import coverage, settlement
 from hub.trust import SCOPES, Caller
+from hub.units import Money
 
 
 def import_packs(files: Sequence[Path]) -> None:
@@ -34,6 +38,37 @@ def list_packs() -> None:
 
     for line in in_the_house(work):
         print(line)
+
+
+def replay_pack(pack_id: str, *, month: str, as_json: bool) -> None:
+    first = settlement.month_of(month)
+
+    def work(session: Session) -> dict[str, Any]:
+        row = settlement.replay(session, _operator(), pack_id=pack_id, month=first, progress=_tell_progress)
+        return {"pack": pack_id, "first_day": str(row.first_day), "last_day": str(row.last_day), **row.report}
+
+    found = in_the_house(work)
+    print(json.dumps(found, ensure_ascii=False) if as_json else _report(found))
+
+
+def _report(found: dict[str, Any]) -> str:
+    head = "{first_day} – {last_day}: {settlements} settlements, {changed} otherwise; the patient pays more in "
+    lines = [(head + "{pays_more}, less in {pays_less}; {refused} cannot be settled under it").format(**found)]
+    funds_of_hospitals = {name: amounts["fund"] for name, amounts in found["hospitals"].items()}
+    for title, rows in (
+        ("fund", found["totals"]),
+        ("hospital (funds)", funds_of_hospitals),
+        ("class (funds)", found["classes"]),
+    ):
+        lines.append(f"\n{title:20} {'then':>18} {'under the pack':>18} {'difference':>18}")
+        lines += [f"{n:20} {Money(a)!s:>18} {Money(b)!s:>18} {Money(b - a)!s:>18}" for n, (a, b) in rows.items()]
+    lines += [f"\nsettlement {each['settlement']}: {each['en']}" for each in found["refusals"]]
+    return "\n".join(lines)
+
+
+def _tell_progress(done: int, whole: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{done:,} of {whole:,}", end="\n" if done == whole else "", file=sys.stderr, flush=True)
 
 
 def _operator() -> Caller:

@@ -24,3 +24,15 @@ def packs_list() -> None:
     from adapters.cli.bureau import list_packs
 
     list_packs()
+
+
+@packs.command("replay")
+def packs_replay(
+    pack: Annotated[str, typer.Argument(help="its id")],
+    month: Annotated[str, typer.Option(help="the month of the bills, as 2026-10")],
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON document, amounts in fen")] = False,
+) -> None:
+    """Work out a past month's settlements again under a pack: what it changes, by fund, hospital and class."""
+    from adapters.cli.bureau import replay_pack
+
+    replay_pack(pack, month=month, as_json=as_json)

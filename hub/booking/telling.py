@@ -39,11 +39,12 @@ def tell_many(
     session: Session,
     kind: str,
     changes: Sequence[tuple[Caller, Appointment, Offer]],
+    of_card: dict[int, tuple[int, ...]],
 ) -> None:
-    """Post each change to its hospital and to its citizen; order is kept per person."""
+    """Post each change to its hospital and to its citizen; order is kept per person. `of_card`: people.clusters."""
     if not changes:
         return
-    persons = people.snapshots(session, [(row.person_id, row.organisation_id) for _, row, _ in changes])
+    persons = people.snapshots(session, [(row.person_id, row.organisation_id) for _, row, _ in changes], of_card)
     rows: list[tuple[str, str, str, dict[str, Any]]] = []
     for _, row, offer in changes:
         person = persons[row.person_id, row.organisation_id]
@@ -56,7 +57,7 @@ def tell_many(
 
 def tell(session: Session, caller: Caller, kind: str, row: Appointment, offer: Offer) -> None:
     """The same for one change."""
-    tell_many(session, kind, [(caller, row, offer)])
+    tell_many(session, kind, [(caller, row, offer)], people.clusters(session, [row.person_id]))
 
 
 def _snapshot(row: Appointment, offer: Offer, person: dict[str, Any]) -> dict[str, Any]:

@@ -5,16 +5,14 @@ fees.py .......... register a visit; fee lines uploaded and cancelled in parts
 charges.py ....... from a charge to a bill: lines, standing, referral episode
 settling.py ...... quote, settle, settle_many
 undoing.py ....... undo, reverse
-refunding.py ..... part of a settlement given back, the rest settled anew
-keys.py standing.py .... message keys, and what they stand for later
-rows.py telling.py ..... rows, postings and what they move; what a patient is told
+keys.py rows.py telling.py ... message keys; rows, postings and what they move; what a patient is told
 proving.py ....... the books of late prove themselves; verifying.py checks everything that ever moved
 windows.py ....... whom and what a cashier's transaction names
-upstream/ ........ the same for whom a platform further up settles: asked, answered, found out
+replaying.py ..... what another pack would have paid for the bills of a month
 reading.py ....... by_key, settlements_of, the bill with every fen explained
 """
 
-from hub.settlement.charges import Charge, NothingToSettle, TotalDiffers
+from hub.settlement.charges import Charge, NothingToSettle, TotalDiffers, VisitOver
 from hub.settlement.fees import (
     STAY,
     BatchSettled,
@@ -23,7 +21,6 @@ from hub.settlement.fees import (
     FeeWrong,
     HasCharges,
     ItemUnknown,
-    VisitOver,
     cancel_fees,
     fees,
     register,
@@ -31,7 +28,7 @@ from hub.settlement.fees import (
     require_unsettled,
     upload,
 )
-from hub.settlement.keys import KeyReversed, KeyTaken, KeyUndone
+from hub.settlement.keys import KeyReversed, KeyTaken
 from hub.settlement.proving import Proof, prove
 from hub.settlement.reading import (
     BillLine,
@@ -46,16 +43,15 @@ from hub.settlement.reading import (
     settlements_of,
     settlements_of_visit,
 )
-from hub.settlement.refunding import Given, RefundOfAll, RefundWrong, chain, refund
-from hub.settlement.settling import AlreadySettled, Order, OutcomeNotKnown, quote, settle, settle_many
-from hub.settlement.standing import RefundedInPart, require_standing
+from hub.settlement.replaying import MONEY, NothingToReplay, TooManyToReplay, bounds_of_month, month_of, replay, replays
+from hub.settlement.settling import AlreadySettled, Order, quote, settle, settle_many
 from hub.settlement.tables import (
     AMOUNTS,
     SETTLEMENT,
     ChargeKey,
     FeeLine,
+    PackReplay,
     Posting,
-    Refund,
     Registration,
     Settlement,
     SettlementKey,
@@ -66,6 +62,7 @@ from hub.settlement.windows import Naming, Window, windows
 
 __all__ = [
     "AMOUNTS",
+    "MONEY",
     "SETTLEMENT",
     "STAY",
     "AlreadySettled",
@@ -79,44 +76,41 @@ __all__ = [
     "FeeLine",
     "FeeNumberTaken",
     "FeeWrong",
-    "Given",
     "HasCharges",
     "ItemUnknown",
     "KeyOutcome",
     "KeyReversed",
     "KeyTaken",
-    "KeyUndone",
     "Naming",
+    "NothingToReplay",
     "NothingToSettle",
     "Order",
-    "OutcomeNotKnown",
+    "PackReplay",
     "Posting",
     "Proof",
-    "Refund",
-    "RefundOfAll",
-    "RefundWrong",
-    "RefundedInPart",
     "Registration",
     "Settlement",
     "SettlementKey",
     "SettlementUnknown",
     "Told",
+    "TooManyToReplay",
     "TotalDiffers",
     "VisitOver",
     "Window",
     "bill",
+    "bounds_of_month",
     "by_key",
     "cancel_fees",
-    "chain",
     "explained",
     "fees",
     "lines_of",
+    "month_of",
     "prove",
     "quote",
-    "refund",
     "register",
+    "replay",
+    "replays",
     "require_no_charges",
-    "require_standing",
     "require_unsettled",
     "reverse",
     "settle",

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from adapters.cli.bureau import _report
+
 COMMANDS = [
     "demo",
     "serve",
@@ -204,5 +206,19 @@ def test_packs_are_imported_all_or_none_and_listed(migrated: Installation, tmp_p
         done = migrated.run("packs", "import", good)
         assert done.stdout.startswith("yichang-example-2024 is imported"), done.stderr
     assert "yichang-example-2024" in migrated.run("packs", "list").stdout
+    nothing = migrated.run("packs", "replay", "yichang-example-2024", "--month", "2026-10")
+    assert "no settlement of area 420500 from 2026-10-01 to 2026-10-31" in nothing.stderr
+    assert "2026-10" in migrated.run("packs", "replay", "yichang-example-2024", "--month", "october").stderr
     odd.write_bytes("id = 宜".encode("gbk"))
     assert "utf-8" in migrated.run("packs", "import", odd).stderr
+
+
+def test_a_replay_is_told_by_fund_hospital_and_class() -> None:
+    pairs = {"pool": [100, 250], "fund": [100, 250]}
+    found = {"first_day": "2026-10-01", "last_day": "2026-10-31", "settlements": 2, "changed": 1, "pays_more": 0,
+             "pays_less": 1, "refused": 1, "refusals": [{"settlement": 7, "zh": "", "en": "no quota"}], "totals": pairs,
+             "hospitals": {"H42050000101": pairs}, "classes": {"A": [100, 250]}}  # fmt: skip
+    told = _report(found).splitlines()
+    assert told[0].startswith("2026-10-01 – 2026-10-31: 2 settlements, 1 otherwise")
+    assert "H42050000101                       1.00               2.50               1.50" in told
+    assert told[-1] == "settlement 7: no quota"

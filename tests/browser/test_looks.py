@@ -39,6 +39,7 @@ DESKS = {
     "bureau-differences": ("bureau.clerk", "/bureau/differences"),
     "bureau-difference": ("bureau.clerk", "/bureau/differences/{break_id}"),
     "bureau-packs": ("bureau.clerk", "/bureau/rules"),
+    "bureau-try": ("bureau.clerk", "/bureau/rules/try"),
     "bureau-pack": ("bureau.clerk", "/bureau/rules/yichang-draft-2028"),
     "operations": ("operator", "/ops"),
     "operations-messages": ("operator", "/ops/heard?open={heard_id}"),

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from adapters.web.bureau import board, packs
+from adapters.web.bureau import board, packs, trial
 
 router = APIRouter(include_in_schema=False)
-for part in (board, packs):
+for part in (board, trial, packs):
     router.include_router(part.router)

@@ -1,6 +1,7 @@
 """Benefit packs at the bureau: taken in, signed by two clerks or withdrawn, figure by figure, against another."""
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -15,12 +16,16 @@ from adapters.web.bureau.frame import clerk_of
 from adapters.web.forms import form_of, query_of
 from adapters.web.pages import page, see_other
 from adapters.web.refusals import PageRoute
-from hub import coverage, trust
+from hub import coverage, directory, settlement, trust
 from hub.coverage import PACK, Imported
 from hub.faults import Invalid, Problem
+from hub.units import day_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-DECISIONS = ("sign", "withdraw")
+DECISIONS = ("sign", "withdraw", "replay")
+REPLAY_AT_MOST = 5_000
+"""More settlements than this take too long for a page; the command has no limit."""
+MONTHS = 12
 LONGEST_PACK = 100_000
 
 
@@ -71,6 +76,10 @@ def one(request: Request, pack_id: str) -> Response:
             "differences": differences,
             "schemes": _by_scheme(coverage.figures(pack)),
             "may": _may(clerk, shown),
+            "may_replay": _may_write(clerk),
+            "months": _months(day_of(clerk.at)),
+            "replay": next(iter(settlement.replays(session, clerk.caller, pack_id=pack_id)), None),
+            "hospitals": {row.id: row for row in directory.organisations(session)},
         }
 
     return page(request, "bureau/rule.html", done=query.text("done", limit=20), **door.transact(work))
@@ -78,7 +87,7 @@ def one(request: Request, pack_id: str) -> Response:
 
 @router.post("/bureau/rules/{pack_id}/{event}")
 def decide(request: Request, pack_id: str, event: str) -> Response:
-    """Sign a pack, or withdraw one that is not live."""
+    """Sign a pack, withdraw one that is not live, or run a month's settlements again under it."""
     form = form_of(request)
 
     def work(session: Session) -> None:
@@ -87,6 +96,9 @@ def decide(request: Request, pack_id: str, event: str) -> Response:
             raise Invalid(element="event", found=event, allowed="、".join(DECISIONS), problem=Problem.CODE)
         if event == "sign":
             coverage.sign_pack(session, clerk.caller, pack_id=pack_id)
+        elif event == "replay":
+            month = settlement.month_of(form.needed("month", limit=20))
+            settlement.replay(session, clerk.caller, pack_id=pack_id, month=month, at_most=REPLAY_AT_MOST)
         else:
             coverage.withdraw_pack(session, clerk.caller, pack_id=pack_id, reason=form.needed("reason", limit=500))
         trust.audit(session, clerk.caller, verb=f"coverage.{event}_pack", subject=f"pack/{pack_id}")
@@ -114,6 +126,14 @@ def _before(packs: Sequence[Imported], shown: Imported) -> Imported | None:
         ),
         None,
     )
+
+
+def _months(today: date) -> list[date]:
+    """This month and those before it, the last whole month first."""
+    firsts = [settlement.bounds_of_month(today)[0]]
+    while len(firsts) < MONTHS:
+        firsts.append(settlement.bounds_of_month(firsts[-1] - timedelta(days=1))[0])
+    return [*firsts[1:], firsts[0]]
 
 
 def _by_scheme(figures: Sequence[coverage.Figure]) -> list[tuple[str, list[coverage.Figure]]]:

@@ -1,12 +1,24 @@
 """A small region with something on every page: an appointment, a referral, results, a bill, a difference, a parked lane."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from hashlib import sha256
 
 from sqlalchemy.orm import Session
 
-from hub import booking, consultations, coverage, exchange, journeys, people, reconciliation, records, referrals, trust
+from hub import (
+    booking,
+    consultations,
+    coverage,
+    exchange,
+    journeys,
+    people,
+    reconciliation,
+    records,
+    referrals,
+    settlement,
+    trust,
+)
 from hub.consultations import ConsultationFacts
 from hub.reconciliation import Amounts, Line, Period
 from hub.records import Diagnosis
@@ -98,6 +110,8 @@ def play(session: Session, at: datetime) -> Scenario:
     stranger_bill = _stay(session, stranger.id, "ZY-S", at)
     break_id = _difference(session, bill, stranger_bill, at)
     _week(session, child.id, at)
+    bureau = replace(staff(BUREAU, at=at), id="bureau.clerk")
+    settlement.replay(session, bureau, pack_id="yichang-draft-2028", month=day_of(at))
     heard_id, due_id = _messages(session, at)
     tomorrow = day_of(at) + timedelta(days=1)
     free = booking.search(

@@ -66,6 +66,8 @@ BUREAU = [
     "/bureau/differences",
     "/bureau/differences/{break_id}",
     "/bureau/rules",
+    "/bureau/rules/try",
+    "/bureau/rules/try?pack=yichang-draft-2028",
     "/bureau/rules/yichang-example-2024",
     "/bureau/rules/yichang-draft-2028",
     "/bureau/rules/yichang-draft-2028?against=yichang-example-2024",

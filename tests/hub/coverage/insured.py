@@ -1,5 +1,6 @@
 """The example pack imported, and people insured under it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -8,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from hub import coverage
 from hub.people import Person
+from hub.trust import Caller
 from tests.region import BUREAU, a_person, staff, system
 
 PACKS = Path(__file__).parents[3] / "fixtures/packs"
@@ -16,11 +18,11 @@ DRAFT_TEXT = (PACKS / "yichang-draft-2028.toml").read_text()
 CLERKS = (replace(staff(BUREAU), id="clerk-one"), replace(staff(BUREAU), id="clerk-two"))
 
 
-def with_pack(session: Session, text: str = PACK_TEXT) -> coverage.Pack:
+def with_pack(session: Session, text: str = PACK_TEXT, *, clerks: Sequence[Caller] = CLERKS) -> coverage.Pack:
     """A pack imported and signed by two clerks, so that it decides bills."""
     pack = coverage.import_pack(session, system(BUREAU), text=text)
     if session.get_one(coverage.PackRelease, pack.id).state == "imported":
-        for clerk in CLERKS:
+        for clerk in clerks:
             coverage.sign_pack(session, clerk, pack_id=pack.id)
     return pack
 
