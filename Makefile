@@ -14,7 +14,7 @@ WORKERS ?= 2
 NOT_SLOW := not slow
 QUICK := not slow and not browser and not quick_skip
 
-.PHONY: help run demo-fresh test slow quick check format lock openapi clean setup setup-test
+.PHONY: help run demo-fresh test slow quick check format lock openapi reference clean setup setup-test
 
 help: ## print this list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ format: setup-test ## write the code the way `make check` wants it
 
 openapi: setup ## write openapi/ anew from what the app offers
 	$(PY) -m adapters.api.openapi
+
+reference: setup ## write docs/reference/ anew from the tables of the national interface
+	$(PY) -m adapters.nhsa.reference
 
 lock: requirements/lock.lock ## resolve the locks anew from requirements/*.in
 	@scripts/lock

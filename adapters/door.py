@@ -47,6 +47,13 @@ class DatabaseBusy(Unavailable):
     en = "The hub is busy. Try again in {seconds} seconds; nothing was written."
 
 
+class OutcomeUnknown(Unavailable):
+    """The connection broke while the transaction was being committed: it stands or it does not."""
+
+    zh = "与数据库的连接中断，结果未知。请用同一报文号查询或重发，不会重复办理。"
+    en = "The connection to the database broke and the outcome is not known. Ask or send again under the same key."
+
+
 def open_house(settings: Settings, database_url: str, keyring: Keyring) -> Engine:
     """Once at the start of a process: the engine, the keys, the log."""
     global _engine, _settings
@@ -89,14 +96,23 @@ def settings() -> Settings:
 
 
 def transact(work: Callable[[Session], T]) -> T:
-    """Run `work` in one transaction and commit; a Fault or a bug rolls everything back. Refuses: DatabaseBusy."""
+    """Run `work` in one transaction and commit; a Fault or a bug rolls everything back.
+
+    Refuses: DatabaseBusy, when nothing was written; OutcomeUnknown, when the connection broke during the commit.
+    """
     for attempt in range(1, TRIES + 1):
+        committing = False
         try:
             with Session(engine(), expire_on_commit=False) as session, session.begin():
-                return work(session)
+                done = work(session)
+                session.flush()
+                committing = True
+            return done
         except PoolTimeout as full:
             raise DatabaseBusy(seconds=DatabaseBusy.retry_after_seconds) from full
         except DBAPIError as trouble:
+            if committing and trouble.connection_invalidated:
+                raise OutcomeUnknown() from trouble
             state = getattr(trouble.orig, "sqlstate", None)
             if state in REPEATABLE and attempt < TRIES:
                 continue

@@ -97,6 +97,22 @@ class EmbeddedPostgres:
             self._launch(owner)
         self.wait_until_ready()
 
+    def revive(self) -> bool:
+        """Start the server again if it has died; says whether it had to. A start that fails is tried at the next call.
+
+        Backends of the dead server may still be ending, and PostgreSQL refuses to start beside them: their shared
+        memory is named in the postmaster.pid that was left.
+        """
+        alive = self._process.poll() is None if self._process is not None else self._running_pid() is not None
+        if alive:
+            return False
+        self._process = self._adopted_pid = None
+        try:
+            self.start()
+        except PostgresError:
+            return False
+        return True
+
     def stop(self) -> None:
         """End the server: politely, then firmly, then by force. Committed data survive all three."""
         pid = self.pid
@@ -116,7 +132,7 @@ class EmbeddedPostgres:
             with contextlib.suppress(OSError):
                 # The eighth line of postmaster.pid is the status that pg_ctl waits for.
                 lines = (self.data / "postmaster.pid").read_text().splitlines()
-                if len(lines) >= 8 and lines[7].strip() == "ready":
+                if len(lines) >= 8 and lines[0] == str(self.pid) and lines[7].strip() == "ready":
                     return self._ensure_database()
             if self._process is not None and self._process.poll() is not None:
                 break
@@ -183,7 +199,7 @@ class EmbeddedPostgres:
             raise PostgresError(f"initdb failed: {done.stderr.strip()}")
 
     def _launch(self, owner: pwd.struct_passwd | None) -> None:
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        self._forget_reused_pid()
         self.socket_folder.mkdir(mode=0o700, exist_ok=True)
         if owner is not None:
             os.chown(self.socket_folder, owner.pw_uid, owner.pw_gid)
@@ -202,6 +218,13 @@ class EmbeddedPostgres:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **_as(owner)
             )
+
+    def _forget_reused_pid(self) -> None:
+        """A postmaster.pid whose number another program has now would keep PostgreSQL from starting for ever."""
+        file = self.data / "postmaster.pid"
+        with contextlib.suppress(OSError, ValueError):
+            if Path(f"/proc/{int(file.read_text().split()[0])}").exists():
+                file.unlink()
 
     def _running_pid(self) -> int | None:
         """The postmaster that holds the data folder, if it lives."""

@@ -17,7 +17,6 @@ from time import monotonic
 from typing import Generic, TypeVar
 
 from prometheus_client import Histogram
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from adapters import door
@@ -44,13 +43,6 @@ class QueueFull(Unavailable):
 class WaitedTooLong(Unavailable):
     zh = "平台正忙，等候超时，请 {seconds} 秒后重试。本次没有写入任何内容。"
     en = "The hub is busy and this call waited too long. Try again in {seconds} seconds; nothing was written."
-
-
-class OutcomeUnknown(Unavailable):
-    """The connection broke while the batch was being committed: it stands or it does not."""
-
-    zh = "与数据库的连接中断，结果未知。请用同一报文号查询或重发，不会重复办理。"
-    en = "The connection to the database broke and the outcome is not known. Ask or send again under the same key."
 
 
 class Gatherer(Generic[Item, Outcome]):
@@ -126,10 +118,8 @@ class Gatherer(Generic[Item, Outcome]):
             outcomes = self._transact(lambda session: self._work(session, items))
         except Fault as refused:
             outcomes = [refused] * len(items)
-        except Exception as trouble:
-            if isinstance(trouble, DBAPIError) and trouble.connection_invalidated:
-                outcomes = [OutcomeUnknown()] * len(items)
-            elif len(items) == 1:
+        except Exception:
+            if len(items) == 1:
                 raise
             else:  # only the poison may fail, whether the database refused it or a bug of ours did
                 for item, future in zip(items, futures, strict=True):

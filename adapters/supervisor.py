@@ -107,9 +107,17 @@ class Supervisor:
                     where = f"; see {self._log}" if self._log else ""
                     raise CannotStart(f"{child.name} did not start{where}")
 
-    def watch(self, revived: Callable[[], None] = lambda: None) -> None:
-        """Start again what dies, until somebody asks us to stop; `revived` is called after each new start."""
+    def watch(
+        self, revived: Callable[[], None] = lambda: None, *, revive_database: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Start again what dies, until somebody asks us to stop; `revived` is called after each new start.
+
+        `revive_database` starts the database again if that has died, and says whether it had to.
+        """
         while not self.stopping.wait(0.2):
+            if revive_database():
+                self._say("the database had ended, and was started again")
+                revived()
             for child in self.children:
                 if not child.alive() and self._revive(child):
                     revived()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.orm import Session
@@ -24,6 +25,9 @@ KEYRING = trust.Keyring(bytes(range(32)))
 
 def pytest_configure(config: pytest.Config) -> None:
     trust.install(KEYRING)
+    # How long one example takes says more about the machine's other work than about the code.
+    hypothesis.settings.register_profile("here", deadline=None)
+    hypothesis.settings.load_profile("here")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

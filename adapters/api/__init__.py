@@ -5,6 +5,7 @@ calling.py ...... from the raw request to the answer's bytes: sign-in, one trans
 gathered.py ..... hot operations: calls that arrive together share a transaction
 problems.py ..... every Fault as problem+json, in one table
 persons, directory, booking, referrals, reports, settlements ... the operations, one file a room
+charging.py ..... what moves money: settlements asked for, undone, refunded
 openapi.py ...... openapi/api.json, generated from the same table
 """
 
@@ -13,11 +14,11 @@ import re
 from fastapi import APIRouter
 from starlette.convertors import IntegerConvertor, StringConvertor, register_url_convertor
 
-from adapters.api import booking, directory, persons, referrals, reports, settlements
+from adapters.api import booking, charging, directory, persons, referrals, reports, settlements
 from adapters.api.calling import endpoint
 from adapters.api.operations import OPERATIONS
 
-__all__ = ["OPERATIONS", "booking", "directory", "persons", "referrals", "reports", "router", "settlements"]
+__all__ = ["OPERATIONS", "booking", "charging", "directory", "persons", "referrals", "reports", "router", "settlements"]
 
 PREFIX = "/api/v1"
 
@@ -34,7 +35,14 @@ class _Number(IntegerConvertor):
     regex = "[0-9]{1,64}"
 
 
+class _Key(StringConvertor):
+    """What a hospital calls one of its messages."""
+
+    regex = "[^/]{1,255}"
+
+
 register_url_convertor("name", _Name())
+register_url_convertor("key", _Key())
 register_url_convertor("id", _Number())
 
 

@@ -17,11 +17,12 @@ from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters import door
+from adapters import differing, door
 from adapters.api import gathered, problems
 from adapters.api.operations import Call, Operation
 from adapters.api.problems import BodyUnreadable, KeyReused
 from hub import exchange, trust
+from hub.db import run
 from hub.faults import Fault, Invalid, Missing
 from hub.trust import Caller, CredentialRefused, Door
 
@@ -40,6 +41,7 @@ class Incoming:
 
     arrived: Door
     token: str
+    address: str
     key: str | None
     body: bytes
     path: dict[str, str]
@@ -64,6 +66,7 @@ def endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
         incoming = Incoming(
             arrived,
             token[7:].strip(),
+            f"{request.method} {request.url.path}",
             request.headers.get("idempotency-key"),
             await request.body(),
             dict(request.path_params),
@@ -118,16 +121,30 @@ def _work(session: Session, operation: Operation, decoder: Any, incoming: Incomi
     caller = incoming.caller = trust.bearer(session, incoming.token, incoming.arrived)
     body = None if decoder is None else decode(decoder, incoming.body)
     query = None if operation.query is None else convert(operation.query, incoming.query)
-    heard = None
+    heard, content_hash = None, b""
     if incoming.key is not None and operation.method == "POST":
         if not incoming.key.strip() or len(incoming.key) > LONGEST_KEY:
             raise Invalid(element="Idempotency-Key", found=incoming.key[:40], allowed=f"1-{LONGEST_KEY}")
-        heard = _hear(session, caller, operation, incoming)
+        content_hash = hashlib.sha256(incoming.address.encode() + b"\n" + incoming.body).digest()
+        heard = exchange.hear(
+            session,
+            caller,
+            door="api",
+            kind=incoming.address,
+            key=incoming.key,
+            body=incoming.body,
+            content_hash=content_hash,
+        )
         if heard.conflict:
-            raise KeyReused(key=incoming.key)
+            raise KeyReused(key=incoming.key, element=_differing(session, caller, incoming))
         if heard.repeat_answer is not None:
+            if operation.stands is not None:
+                operation.stands(session, caller, incoming.key)
             return heard.repeat_answer, True
-    call = incoming.call = Call(session, caller, body, incoming.path, query)
+    elif operation.stands is not None:
+        raise Missing(element="Idempotency-Key")
+    call = Call(session, caller, body, incoming.path, query, key=incoming.key, content_hash=content_hash)
+    incoming.call = call
     content = msgspec.json.encode(operation.run(call))
     trust.audit(session, caller, verb=operation.verb, person_id=call.person_id, subject=call.subject)
     if heard is not None:
@@ -135,17 +152,13 @@ def _work(session: Session, operation: Operation, decoder: Any, incoming: Incomi
     return content, False
 
 
-def _hear(session: Session, caller: Caller, operation: Operation, incoming: Incoming) -> exchange.Heard:
-    path = operation.path.format(**incoming.path)
-    return exchange.hear(
-        session,
-        caller,
-        door="api",
-        kind=f"{operation.method} {path}",
-        key=incoming.key,
-        body=incoming.body,
-        content_hash=hashlib.sha256(path.encode() + b"\n" + incoming.body).digest(),
-    )
+def _differing(session: Session, caller: Caller, incoming: Incoming) -> str:
+    """Where a request differs from the one that used its key before it: its address, or a member of its body."""
+    assert incoming.key is not None
+    _, before, *_ = exchange.earlier(session, sender=caller.id, door="api", key=incoming.key)
+    if before.kind != incoming.address:
+        return "address"
+    return differing.first_difference(before.body, incoming.body)
 
 
 def _write_refusal(operation: Operation, incoming: Incoming, fault: Fault) -> None:
@@ -153,6 +166,26 @@ def _write_refusal(operation: Operation, incoming: Incoming, fault: Fault) -> No
     if incoming.caller is not None and not isinstance(fault, CredentialRefused):
         person_id = incoming.call.person_id if incoming.call else None
         door.refused_look(incoming.caller, verb=operation.verb, fault=fault, person_id=person_id)
+        if operation.stands is not None and incoming.key is not None and incoming.call is not None:
+            _remember_refusal(incoming, fault)
+
+
+def _remember_refusal(incoming: Incoming, fault: Fault) -> None:
+    """Whoever asks later what became of a key is told why it was refused; the key itself stays free."""
+    assert incoming.caller is not None
+    assert incoming.call is not None
+    message = exchange.kept(
+        incoming.caller,
+        door="api",
+        kind=incoming.address,
+        key=incoming.key,
+        body=incoming.body,
+        content_hash=incoming.call.content_hash,
+        answer=b"",
+        outcome=fault.code,
+        fault=fault.sentence("zh"),
+    )
+    door.transact(lambda session: run(session, *exchange.keeping([message])))
 
 
 def decode(decoder: Any, body: bytes) -> Any:

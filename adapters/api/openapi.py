@@ -13,7 +13,7 @@ from adapters.api.problems import MEDIA_TYPE, Problem
 
 FILE = Path(__file__).parents[2] / "openapi" / "api.json"
 _REF = "#/components/schemas/{name}"
-_IN_PATH = re.compile(r"\{(\w+)(:int)?\}")
+_IN_PATH = re.compile(r"\{(\w+)(:int|:key)?\}")
 
 _KEY = {
     "name": "Idempotency-Key",
@@ -81,8 +81,8 @@ def _answer(one: Operation, schema_of: dict[int, Any]) -> dict[str, Any]:
 
 def _parameters(one: Operation) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "integer" if number else "string"}}
-        for name, number in _IN_PATH.findall(one.path)
+        {"name": name, "in": "path", "required": True, "schema": {"type": "integer" if kind == ":int" else "string"}}
+        for name, kind in _IN_PATH.findall(one.path)
     ]
     if one.query is not None:
         (schema,), components = msgspec.json.schema_components([one.query])
@@ -93,7 +93,7 @@ def _parameters(one: Operation) -> list[dict[str, Any]]:
             for name, part in described["properties"].items()
         ]
     if one.method == "POST":
-        found.append(_KEY)
+        found.append(_KEY | {"required": one.stands is not None})
     return found
 
 

@@ -22,7 +22,10 @@ B = TypeVar("B")
 
 @dataclass(slots=True)
 class Call(Generic[B]):
-    """One call as its operation sees it. What it is about goes into the audit row."""
+    """One call as its operation sees it. What it is about goes into the audit row.
+
+    key is the Idempotency-Key it came with, content_hash that of its address and body.
+    """
 
     session: Session
     caller: Caller
@@ -31,6 +34,8 @@ class Call(Generic[B]):
     query: Any = None
     person_id: int | None = None
     subject: str | None = None
+    key: str | None = None
+    content_hash: bytes = b""
 
     def number(self, name: str) -> int:
         """An id from the path; the route's pattern has made sure it is one. None is larger than a bigint."""
@@ -40,6 +45,7 @@ class Call(Generic[B]):
         self.person_id, self.subject = person_id, subject
 
 
+Stands = Callable[[Session, Caller, str], None]
 Many = Callable[[Session, Sequence[Call[Any]]], Sequence[Any]]
 
 
@@ -48,7 +54,8 @@ class Operation:
     """`names` are the refusals about what the URL itself names: they are 404, elsewhere the same is 422.
 
     `many` does the same for a batch of calls, answering an outcome or a Fault for each: a hot operation whose
-    calls share a transaction.
+    calls share a transaction. `stands` is for what money depends on: such a call needs a key, and before an old
+    answer is repeated it refuses what has been undone since.
     """
 
     method: str
@@ -62,6 +69,7 @@ class Operation:
     status: int = 200
     names: tuple[type[Fault], ...] = ()
     many: Many | None = None
+    stands: Stands | None = None
 
     @property
     def verb(self) -> str:
@@ -82,12 +90,13 @@ def operation(
     status: int = 200,
     names: tuple[type[Fault], ...] = (),
     many: Many | None = None,
+    stands: Stands | None = None,
 ) -> Callable[[Callable[[Call[Any]], Any]], Callable[[Call[Any]], Any]]:
     """Write a function into the table; the first line of its docstring becomes the summary."""
 
     def written(run: Callable[[Call[Any]], Any]) -> Callable[[Call[Any]], Any]:
         summary = (run.__doc__ or "").strip().partition("\n")[0]
-        OPERATIONS.append(Operation(method, path, tag, run, summary, body, query, answer, status, names, many))
+        OPERATIONS.append(Operation(method, path, tag, run, summary, body, query, answer, status, names, many, stands))
         return run
 
     return written

@@ -28,8 +28,10 @@ class BodyUnreadable(Invalid):
 
 
 class KeyReused(Conflict):
-    zh = "Idempotency-Key“{key}”已用于另一个内容不同的请求。请为新请求换一个键。"
-    en = "Idempotency-Key '{key}' was used for a request with other content. Use a new key for a new request."
+    """`element` is where the two requests differ."""
+
+    zh = "Idempotency-Key“{key}”已用于另一个内容不同的请求（不同处：{element}）。请为新请求换一个键。"
+    en = "Idempotency-Key '{key}' was used for a request with another {element}. Use a new key for a new request."
 
 
 class Problem(msgspec.Struct, omit_defaults=True):

@@ -41,16 +41,17 @@ class SettlementView(msgspec.Struct):
 
 
 class OutcomeView(msgspec.Struct):
-    """What became of a message: settled, undone, reversed (refused for ever) or unknown (never seen)."""
+    """What became of a message.
 
-    state: Literal["settled", "undone", "reversed", "unknown"]
+    settled: the settlement stands. refunded: in part, the settlement is that of the rest. undone: it stands no longer.
+    refused: `refusal` says why, and the key may be used again. reversed: before it was seen; refused for ever.
+    in-progress: it still runs, ask again. asked: a platform further up was asked, and its outcome is not known yet.
+    unknown: never seen.
+    """
+
+    state: Literal["settled", "refunded", "undone", "refused", "reversed", "in-progress", "asked", "unknown"]
     settlement: SettlementView | None
-
-
-class KeyQuery(msgspec.Struct, frozen=True):
-    """`key` is the message id (msgid) under which the settlement was asked for."""
-
-    key: str
+    refusal: str | None
 
 
 class PersonQuery(msgspec.Struct, frozen=True):
@@ -131,14 +132,15 @@ def settlements(call: Call[None]) -> list[SettlementView]:
     return [settlement_view(row) for row in rows]
 
 
-@operation("GET", "/settlements/by-key", tag="settlement", query=KeyQuery, answer=OutcomeView)
+@operation("GET", "/settlements/by-key/{key:key}", tag="settlement", answer=OutcomeView)
 def outcome(call: Call[None]) -> OutcomeView:
-    """What became of one's own message; one that is still running is waited for."""
-    found = settlement.by_key(call.session, call.caller, key=call.query.key)
+    """What became of one's own message, by its msgid or Idempotency-Key; one that is still running is waited for."""
+    found = settlement.by_key(call.session, call.caller, key=call.path["key"])
     row = found.settlement
     if row is not None:
         call.about(person_id=row.person_id, subject=f"settlement/{row.id}")
-    return OutcomeView(found.state, None if row is None else settlement_view(row))  # type: ignore[arg-type]
+    view = None if row is None else settlement_view(row)
+    return OutcomeView(found.state, view, found.refusal)  # type: ignore[arg-type]
 
 
 @operation(

@@ -15,6 +15,7 @@ from typing import Any, cast
 from pydantic import SecretStr
 
 from adapters.cli.database import bring_up_to_date, embedded
+from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.settings import FACES, Face, Settings, libpq_url
 from adapters.supervisor import CannotStart, Child, Supervisor, only_one, reserve
 
@@ -38,7 +39,7 @@ class Running:
 
     settings: Settings
     supervisor: Supervisor
-    postgres_pid: int | None
+    postgres: EmbeddedPostgres | None
     started_seconds: float
 
 
@@ -71,7 +72,7 @@ def running(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the supervisor takes over: leave in good order
     with contextlib.ExitStack() as stack:
         stack.callback(settings.secrets_file.unlink, missing_ok=True)
-        settings, postgres_pid = stack.enter_context(with_database(settings))
+        settings, postgres = stack.enter_context(with_database(settings))
         settings = stack.enter_context(with_ports(settings, or_another=or_another))
         others = prepare(settings)
         shutil.rmtree(settings.metrics_folder, ignore_errors=True)
@@ -79,11 +80,11 @@ def running(
         children = [worker(settings, number) for number in range(1, settings.workers + 1)]
         supervisor = stack.enter_context(Supervisor([*others, *children], log=log))
         supervisor.wait_until_ready()
-        yield Running(settings, supervisor, postgres_pid, time.monotonic() - began)
+        yield Running(settings, supervisor, postgres, time.monotonic() - began)
 
 
 @contextlib.contextmanager
-def with_database(settings: Settings) -> Iterator[tuple[Settings, int | None]]:
+def with_database(settings: Settings) -> Iterator[tuple[Settings, EmbeddedPostgres | None]]:
     """A migrated database: one's own, or the embedded one, which this process then owns alone."""
     if settings.database_url is not None:
         bring_up_to_date(settings, libpq_url(settings.database_url.get_secret_value()))
@@ -91,7 +92,7 @@ def with_database(settings: Settings) -> Iterator[tuple[Settings, int | None]]:
         return
     with only_one(settings.home, role="region"), embedded(settings) as server:
         bring_up_to_date(settings, server.dsn())
-        yield changed(settings, database_url=SecretStr(server.dsn())), server.pid
+        yield changed(settings, database_url=SecretStr(server.dsn())), server
 
 
 @contextlib.contextmanager
@@ -132,14 +133,20 @@ def addresses(settings: Settings) -> dict[str, str]:
 def keep_up(region: Running, **more: object) -> None:
     """Say where everything is, and watch over it until somebody says stop."""
     write_info(region, **more)
-    region.supervisor.watch(revived=lambda: write_info(region, **more))
+    watch(region, revived=lambda: write_info(region, **more))
+
+
+def watch(region: Running, *, revived: Callable[[], None] = lambda: None) -> None:
+    """Start again what dies, the embedded database too, until somebody says stop."""
+    revive = region.postgres.revive if region.postgres is not None else lambda: False
+    region.supervisor.watch(revived, revive_database=revive)
 
 
 def write_info(region: Running, **more: object) -> None:
     """What `onecard info` prints; readable by its owner only, since a demonstration writes its sign-ins there."""
     processes = {child.name: child.process.pid for child in region.supervisor.children if child.process}
-    if region.postgres_pid is not None:
-        processes["postgres"] = region.postgres_pid
+    if region.postgres is not None and region.postgres.pid is not None:
+        processes["postgres"] = region.postgres.pid
     facts = {
         "home": str(region.settings.home),
         "pid": os.getpid(),

@@ -68,7 +68,7 @@ def submit(call: Call, body: Resource) -> Resource:
     key = _key(body)
     # Two copies of a claim may arrive at once; the visit's lock decides, and the second finds the key.
     call.session.refresh(visit, with_for_update=True)
-    if settlement.by_key(call.session, call.caller, key=key).state == "unknown":
+    if settlement.by_key(call.session, call.caller, key=key).state in ("unknown", "refused"):
         _upload_open(call, body, visit)
     try:
         row = settlement.settle(

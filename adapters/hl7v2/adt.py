@@ -6,15 +6,13 @@ from adapters.hl7v2 import pid, pv1
 from adapters.hl7v2.done import Done
 from adapters.hl7v2.er7 import Message
 from hub import journeys, people, records
-from hub.people import Person
 from hub.records import Visit
 from hub.trust import Caller
 
 
 def register(session: Session, caller: Caller, message: Message) -> Done:
     """A28, A31: a person is added or changed, without a visit."""
-    person = pid.register(session, caller, message["PID"])
-    return Done(person_id=person.id)
+    return Done(person_id=pid.register(session, caller, message["PID"]))
 
 
 def admit(session: Session, caller: Caller, message: Message) -> Done:
@@ -31,12 +29,12 @@ def attend(session: Session, caller: Caller, message: Message) -> Done:
 
 def update(session: Session, caller: Caller, message: Message) -> Done:
     """A02, A08: what changed about the person, and about the visit where the hub knows it."""
-    person = pid.register(session, caller, message["PID"])
+    person_id = pid.register(session, caller, message["PID"])
     number = pv1.number(message)
     try:
         visit = _visit(session, caller, message, number)
     except records.VisitUnknown:  # begun before the hospital was connected
-        return Done(person_id=person.id)
+        return Done(person_id=person_id)
     records.amend_visit(
         session,
         caller,
@@ -71,14 +69,14 @@ def cancel_discharge(session: Session, caller: Caller, message: Message) -> Done
 
 
 def _open(session: Session, caller: Caller, message: Message, number: str) -> Done:
-    person: Person = pid.register(session, caller, message["PID"])
+    person_id = pid.register(session, caller, message["PID"])
     assert caller.organisation_id is not None
     visit = journeys.admit(
         session,
         caller,
         organisation_id=caller.organisation_id,
         number=number,
-        person_id=person.id,
+        person_id=person_id,
         care=pv1.care(message),
         begun_at=pv1.moment(message, 44),
         department_id=pv1.department(session, caller, message),

@@ -27,7 +27,8 @@ _FINAL = ("F", "C", "")
 
 def publish(session: Session, caller: Caller, message: Message) -> Done:
     """Each OBR with its OBX becomes a report; a corrected one is a new version of it."""
-    person = pid.known(session, caller, message["PID"]) or pid.register(session, caller, message["PID"])
+    known = pid.known(session, caller, message["PID"])
+    person_id = known.id if known else pid.register(session, caller, message["PID"])
     assert caller.organisation_id is not None
     report = None
     for number, group in enumerate(message.groups("OBR", until=["PID", "PV1"]), start=1):
@@ -37,7 +38,7 @@ def publish(session: Session, caller: Caller, message: Message) -> Done:
             session,
             caller,
             organisation_id=caller.organisation_id,
-            person_id=person.id,
+            person_id=person_id,
             visit_id=_visit_id(session, caller, message["PV1"].text(19)),
             order=Order(code=obr.text(4), name=obr.text(4, 2) or obr.text(4)),
             observations=[_observation(segment) for segment in obx if segment.text(2) not in _WORDS],
@@ -48,7 +49,7 @@ def publish(session: Session, caller: Caller, message: Message) -> Done:
         )
     if report is None:
         raise Missing(element="OBR")
-    return Done(person_id=person.id, subject=f"report/{report.id}")
+    return Done(person_id=person_id, subject=f"report/{report.id}")
 
 
 def render(kind: str, facts: Mapping[str, Any], organisation_id: str) -> tuple[tuple[str, str, str], list[Line]]:

@@ -26,12 +26,12 @@ SYSTEMS = {
 _OWN = ("MR", "PI", "PT", "")
 
 
-def register(session: Session, caller: Caller, pid: Segment) -> Person:
+def register(session: Session, caller: Caller, pid: Segment) -> int:
     """Find or make the person of a PID and attach the numbers in it. Refuses: as people.register, and Missing."""
     numbers = identifications(caller, pid)
     if not numbers:
         raise Missing(element="PID-3", allowed="MR, NI, HC, SN, PPN")
-    return people.register(session, caller, demographics=demographics(pid, numbers), identifiers=numbers)
+    return people.recognise(session, caller, demographics=demographics(pid, numbers), identifiers=numbers)
 
 
 def known(session: Session, caller: Caller, pid: Segment) -> Person | None:

@@ -1,10 +1,14 @@
 """What the registration desk says of a visit: PV1, DG1 and the times around them."""
 
+import time
 from datetime import datetime
 from typing import Literal
+from weakref import WeakKeyDictionary
 
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from adapters import door
 from adapters.hl7v2 import times
 from adapters.hl7v2.er7 import Message
 from hub import directory
@@ -15,6 +19,10 @@ from hub.trust import Caller
 
 Care = Literal["inpatient", "outpatient", "emergency"]
 
+BELIEVED_SECONDS = 60.0
+"""How long a department once found is believed to be there; one that is not there is asked for every time."""
+
+_seen: WeakKeyDictionary[Engine, dict[str, float]] = WeakKeyDictionary()
 _CARE: dict[str, Care] = {"I": "inpatient", "E": "emergency"}
 
 
@@ -74,10 +82,16 @@ def practitioner(session: Session, caller: Caller, message: Message) -> str | No
 
 def known_department(session: Session, organisation_id: str | None, text: str) -> str | None:
     """A department by its id, or by its code within an institution; None where the directory has none."""
+    wanted = department_id(organisation_id, text)
+    seen = _seen.setdefault(door.engine(), {})
+    if time.monotonic() - seen.get(wanted, -BELIEVED_SECONDS) < BELIEVED_SECONDS:
+        return wanted
     try:
-        return directory.department(session, department_id(organisation_id, text)).id
+        directory.department(session, wanted)
     except DepartmentUnknown:
         return None
+    seen[wanted] = time.monotonic()
+    return wanted
 
 
 def department_id(organisation_id: str | None, text: str) -> str:

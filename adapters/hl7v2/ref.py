@@ -62,8 +62,7 @@ ELEMENTS = {
 
 def refer(session: Session, caller: Caller, message: Message) -> Done:
     """I12: a patient is referred, with a place where ZAP-2 reserves one; the answer is RRI with RF1-1 P."""
-    person = pid.register(session, caller, message["PID"])
-    facts = _facts(session, caller, message, person.id)
+    facts = _facts(session, caller, message, pid.register(session, caller, message["PID"]))
     place = message["ZAP"].text(2)
     if place and not place.isdecimal():
         raise Invalid(element="ZAP-2", found=place, allowed="slot id")

@@ -32,13 +32,13 @@ class AppointmentUnknown(Unknown):
 
 def book(session: Session, caller: Caller, message: Message) -> Done:
     """S12: the hospital gives out a place of its own, and the hub's book must hold it."""
-    person = pid.register(session, caller, message["PID"])
+    person_id = pid.register(session, caller, message["PID"])
     slot = _slot(session, caller, message)
     row = booking.book(
         session,
         caller,
         slot_id=slot.slot_id,
-        person_id=person.id,
+        person_id=person_id,
         channel="his",
         reason=_reason(message, 7),
         referral_id=_hub_number(message["SCH"].text(26), message["SCH"].text(26, 2)),

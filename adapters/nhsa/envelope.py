@@ -12,8 +12,10 @@ from typing import Any
 
 import msgspec
 
+from adapters.differing import first_difference
 from adapters.nhsa.region import Region, names
 from adapters.nhsa.tables import Row, shown, transaction
+from hub.exchange import HeardMessage
 from hub.faults import Conflict, Forbidden, Invalid, Missing, Refused
 from hub.units import CHINA
 
@@ -33,8 +35,10 @@ class ForeignInstitution(Forbidden):
 
 
 class MessageIdReused(Conflict):
-    zh = "发送方报文ID {msgid} 已用于另一内容的报文。请换用新的报文ID。"
-    en = "Message id {msgid} was used for a message with other content. Use a new one."
+    """`element` is where the two messages differ."""
+
+    zh = "发送方报文ID {msgid} 已用于另一内容的报文（不同处：{element}）。请换用新的报文ID。"
+    en = "Message id {msgid} was used for a message with another {element}. Use a new one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,13 @@ def require_own(request: Request, organisation_id: str | None, spoken: Region) -
 def content_hash(infno: str, input_: Any) -> bytes:
     """What makes two messages the same message: the transaction and its input, nothing of the envelope."""
     return hashlib.sha256(infno.encode() + msgspec.json.encode(input_, order="deterministic")).digest()
+
+
+def differing(before: HeardMessage | None, request: Request, body: bytes) -> str:
+    """Where a message differs from the one that used its id before it: infno, or an element of the input."""
+    if before is None or before.kind == request.infno:
+        return first_difference(before.body if before is not None else b"", body, inside="input")
+    return "infno"
 
 
 def encode(document: dict[str, Any]) -> bytes:

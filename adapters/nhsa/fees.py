@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from adapters.nhsa.funds import CHARGE_TYPES, CLASSES, OTHER_CHARGES
-from adapters.nhsa.identity import by_psn_no, own_visit
+from adapters.nhsa.identity import alive, by_psn_no, own_visit
 from adapters.nhsa.verbs import Asked, Done
 from hub import directory, settlement
 from hub.coverage import Explanation, Share
@@ -16,7 +16,7 @@ from hub.faults import Fault, Invalid
 from hub.people import Person
 from hub.records import Visit
 from hub.settlement import STAY, Charge, FeeFacts, FeeLine
-from hub.units import Money
+from hub.units import Money, day_of
 
 FOUR_PLACES = Decimal("0.0001")
 ALL = "0000"
@@ -38,9 +38,10 @@ def upload(session: Session, asked: Asked) -> Done:
     results: dict[int, dict[str, Any]] = {}
     person = visit = None
     for (mdtrt_id, psn_no), own in groupby(rows, key=lambda row: (row[1]["mdtrt_id"], row[1]["psn_no"])):
-        person = by_psn_no(session, psn_no)
+        lines = list(own)
+        person = alive(session, psn_no, day_of(max(said["fee_ocur_time"] for _, said in lines)))
         visit = own_visit(session, asked, mdtrt_id, person)
-        results |= _upload(session, asked, visit, list(own))
+        results |= _upload(session, asked, visit, lines)
     assert person is not None
     assert visit is not None
     return Done({"result": [results[index] for index, _ in rows]}, person.id, f"visit/{visit.id}")

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from adapters.nhsa.identity import about, by_psn_no, own_visit, today
+from adapters.nhsa.identity import about, alive, by_psn_no, own_visit, today
 from adapters.nhsa.verbs import Asked, Done
 from hub import coverage, directory
 from hub.coverage import Filing
@@ -19,7 +19,7 @@ BY_INSTITUTION = "01"
 def file_referral(session: Session, asked: Asked) -> Done:
     """2501: a patient is sent to another institution; from now on the stay there counts as referred."""
     said = asked.nodes["refmedin"]
-    person = by_psn_no(session, said["psn_no"])
+    person = alive(session, said["psn_no"], said["begndate"] or said["refl_date"])
     filed = coverage.file_referral(
         session,
         asked.caller,
@@ -41,7 +41,7 @@ def file_referral(session: Session, asked: Asked) -> Done:
 def file_chronic(session: Session, asked: Asked) -> Done:
     """2503. Refuses: Invalid for a disease that the region's benefit packs have no quota for."""
     said = asked.nodes["data"]
-    person = by_psn_no(session, said["psn_no"])
+    person = alive(session, said["psn_no"], said["begndate"])
     filed = coverage.file_chronic(
         session,
         asked.caller,

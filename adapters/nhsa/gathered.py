@@ -13,14 +13,15 @@ from sqlalchemy.orm import Session
 
 from adapters import door
 from adapters.gather import Gatherer
-from adapters.nhsa import envelope, identities, settling
+from adapters.nhsa import envelope, identities, refusing, settling
 from adapters.nhsa.arriving import DOOR, Knocking, asked_by, believed, callers, read
 from adapters.nhsa.gateway import GatewayRefused
 from adapters.nhsa.tables import transaction
 from adapters.nhsa.verbs import Asked, Done, Said
 from hub import exchange, settlement, trust
+from hub.db import run_together
 from hub.faults import Fault
-from hub.settlement import KeyReversed, Order, Settlement, TotalDiffers, Window
+from hub.settlement import KeyTaken, Order, Settlement, TotalDiffers, Window
 from hub.trust import Caller
 
 SETTLES = frozenset({"2207", "2304"})
@@ -131,14 +132,21 @@ def _settle(session: Session, batch: Sequence[Waiting]) -> None:
     for one, row in zip(batch, rows, strict=True):
         if isinstance(row, TotalDiffers):
             one.end = settling.in_our_words(row)
+        elif isinstance(row, KeyTaken):
+            one.end = KeyTaken(**row.facts | {"element": _differing(session, one)})
         elif isinstance(row, Fault):
             one.end = row
-        elif row.state == "cancelled":
-            one.end = KeyReversed(key=one.said.request.msgid)
         else:
             one.end = settling.told(one.asked, one.window, row)
             identities.watch_sent(session, one.asked, one.end.output)
             one.kept = _answered_before(session, one, row)
+
+
+def _differing(session: Session, one: Waiting) -> str:
+    """Where a message differs from the one that used its id before it."""
+    copies = exchange.earlier(session, sender=one.asked.caller.id, door=DOOR, key=one.said.request.msgid)
+    good = next((copy for copy in copies if copy.outcome == exchange.GOOD), None)
+    return envelope.differing(good, one.said.request, one.came.body)
 
 
 def _answered_before(session: Session, one: Waiting, row: Settlement) -> bytes | None:
@@ -171,7 +179,7 @@ def _answer(session: Session, batch: Sequence[Waiting]) -> list[Reply | GatewayR
                 content_hash=request.content_hash,
                 answer=reply.content,
                 outcome=reply.outcome,
-                fault=fault.sentence("zh") if fault else None,
+                fault=refusing.told(fault, one.said.nodes) if fault else None,
             )
         )
         done = Done() if fault else one.end
@@ -185,15 +193,15 @@ def _answer(session: Session, batch: Sequence[Waiting]) -> list[Reply | GatewayR
             )
         )
     if heard:
-        exchange.keep_many(session, heard)
-        trust.audit_many(session, audited)
+        run_together(session, [exchange.keeping(heard), trust.auditing(audited)])
     return replies
 
 
 def _reply(one: Waiting) -> tuple[Reply, Fault | None]:
     spoken, at = one.said.region, one.came.arrived.at
     if isinstance(one.end, Fault):
-        return Reply(envelope.refused(one.end.sentence("zh"), spoken=spoken, heard_at=at), one.end.code), one.end
+        sentence = refusing.told(one.end, one.said.nodes)
+        return Reply(envelope.refused(sentence, spoken=spoken, heard_at=at), one.end.code), one.end
     output = transaction(one.said.request.infno, spoken).write(one.end.output)
     return Reply(one.kept or envelope.accepted(output, spoken=spoken, heard_at=at), "ok"), None
 

@@ -12,7 +12,7 @@ from hub.faults import Invalid
 from hub.people import Person, PersonUnknown
 from hub.records import Visit, VisitUnknown
 from hub.settlement.fees import own_visit as visit_of_institution
-from hub.units import day_of
+from hub.units import day_of, masked_number
 
 GENDERS = {"M": "1", "F": "2", "U": "0"}
 CERTIFICATES = {"01": "card", "02": "certno/01", "03": "card"}
@@ -83,6 +83,13 @@ def about(person: Known, *, psn_no: str, on: date) -> dict[str, Any]:
 def age(born: date, on: date) -> int:
     """Full years on a day."""
     return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+
+
+def alive(session: Session, psn_no: str, on: date) -> Person:
+    """The person a number stands for, for what begins on a day. Refuses: PersonUnknown, PersonDied."""
+    person = by_psn_no(session, psn_no)
+    people.require_alive(session, person_id=person.id, on=on, shown=masked_number(psn_no))
+    return person
 
 
 def own_visit(session: Session, asked: Asked, mdtrt_id: str, person: Person) -> Visit:

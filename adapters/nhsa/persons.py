@@ -9,10 +9,10 @@ from adapters.nhsa.filings import disease
 from adapters.nhsa.funds import CHRONIC, care_of, fund_pay_type
 from adapters.nhsa.identity import about, by_certificate, by_psn_no, must_match, psn_no_of, today
 from adapters.nhsa.verbs import Asked, Done
-from hub import coverage
+from hub import coverage, people
 from hub.coverage import Enrolment
 from hub.faults import Invalid, Refused
-from hub.units import Money, day_of
+from hub.units import Money, day_of, masked_number
 
 STATES = {"active": "1", "suspended": "2"}
 ON_AID = "23"
@@ -42,7 +42,9 @@ def entitlement(session: Session, asked: Asked) -> Done:
     said = asked.nodes["data"]
     person = by_psn_no(session, said["psn_no"])
     chronic = said["med_type"] == CHRONIC and said["dise_codg"]
+    day = day_of(said["begntime"])
     try:
+        people.require_alive(session, person_id=person.id, on=day, shown=masked_number(said["psn_no"]))
         found = coverage.benefits(
             session,
             asked.caller,
@@ -50,7 +52,7 @@ def entitlement(session: Session, asked: Asked) -> Done:
             insutype=said["insutype"],
             organisation_id=said["fixmedins_code"],
             care=care_of(said["med_type"]),
-            day=day_of(said["begntime"]),
+            day=day,
             disease=disease(asked, said["dise_codg"], "input.data.dise_codg") if chronic else None,
         )
         rows = [_checked(said, benefit.fund, enjoyed=benefit.enjoyed, reason=benefit.zh) for benefit in found]

@@ -6,13 +6,14 @@ back and is stored with its sentence in a transaction of its own. Nothing leaves
 """
 
 import hashlib
+from typing import Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
 from adapters import door
-from adapters.nhsa import envelope, gathered, identities
+from adapters.nhsa import envelope, gathered, identities, refusing
 from adapters.nhsa.arriving import DOOR, Knocking, asked_by, believed, callers, knocking, read
 from adapters.nhsa.gateway import GatewayRefused
 from adapters.nhsa.region import HOME_AREA, region
@@ -20,8 +21,8 @@ from adapters.nhsa.served import READS, VERBS
 from adapters.nhsa.tables import transaction
 from adapters.nhsa.verbs import Asked, Done
 from hub import exchange, settlement, trust
+from hub.db import run
 from hub.faults import Fault
-from hub.trust import Caller
 
 router = APIRouter()
 
@@ -88,7 +89,7 @@ def _in_trouble(came: Knocking, trouble: Exception, call: door.Call) -> Response
     """A Fault is answered with its sentence, a bug with a reference; both are stored."""
     spoken, at = region(HOME_AREA), came.arrived.at
     if isinstance(trouble, Fault):
-        call.outcome, sentence = trouble.code, trouble.sentence("zh")
+        call.outcome, sentence = trouble.code, refusing.told(trouble, _nodes(came))
     else:
         door.log.error("bug", door=DOOR, verb=call.verb, trace=came.arrived.trace, exc_info=trouble)
         call.outcome, sentence = (
@@ -98,6 +99,14 @@ def _in_trouble(came: Knocking, trouble: Exception, call: door.Call) -> Response
     reply = envelope.refused(sentence, spoken=spoken, heard_at=at)
     _remember_refusal(came, call.outcome, sentence, reply)
     return _json(reply)
+
+
+def _nodes(came: Knocking) -> dict[str, Any]:
+    """What a refused message said; nothing where it could not be read."""
+    try:
+        return read(came).nodes
+    except Fault:
+        return {}
 
 
 def _answered(session: Session, came: Knocking, call: door.Call) -> Response:
@@ -131,7 +140,7 @@ def _written(session: Session, asked: Asked, body: bytes) -> Response:
     if heard.repeat_answer is not None:
         return _json(heard.repeat_answer)
     if heard.conflict:
-        raise _used(session, caller, request.msgid)
+        raise _used(session, asked, body)
     done = VERBS[request.infno](session, asked)
     response = _reply(session, asked, done)
     exchange.answer(session, heard, answer=response.body)
@@ -139,12 +148,13 @@ def _written(session: Session, asked: Asked, body: bytes) -> Response:
     return response
 
 
-def _used(session: Session, caller: Caller, msgid: str) -> Fault:
+def _used(session: Session, asked: Asked, body: bytes) -> Fault:
     """Why a message id with other content is refused: it was reversed, or simply used before."""
-    copies = exchange.earlier(session, sender=caller.id, door=DOOR, key=msgid)
+    msgid = asked.request.msgid
+    _, *copies = exchange.earlier(session, sender=asked.caller.id, door=DOOR, key=msgid)
     if any(row.kind == REVERSAL for row in copies):
         return settlement.KeyReversed(key=msgid)
-    return envelope.MessageIdReused(msgid=msgid)
+    return envelope.MessageIdReused(msgid=msgid, element=envelope.differing(copies[0], asked.request, body))
 
 
 def _reply(session: Session, asked: Asked, done: Done) -> Response:
@@ -181,7 +191,7 @@ def _keep_refusal(session: Session, came: Knocking, outcome: str, sentence: str,
         outcome=outcome,
         fault=sentence,
     )
-    exchange.keep_many(session, [message])
+    run(session, *exchange.keeping([message]))
     trust.audit(session, caller, verb=f"nhsa.{came.infno}", outcome=outcome)
 
 

@@ -8,18 +8,22 @@ from sqlalchemy.orm import Session
 from adapters.nhsa.extension import extension
 from adapters.nhsa.filings import disease
 from adapters.nhsa.funds import CHRONIC, EMERGENCY
-from adapters.nhsa.identity import by_psn_no, must_match, own_visit
+from adapters.nhsa.identity import alive, by_psn_no, must_match, own_visit
 from adapters.nhsa.verbs import Asked, Done
-from hub import directory, journeys, records, settlement
+from hub import directory, journeys, people, records, settlement
 from hub.faults import Invalid
 from hub.records import Diagnosis, Visit
 from hub.settlement import Registration
+from hub.units import day_of
+
+DIED = "5"
+"""dscg_way."""
 
 
 def register(session: Session, asked: Asked) -> Done:
     """2201: an out-patient registers; the visit the hospital's own number already stands for is answered again."""
     said = asked.nodes["data"]
-    person = by_psn_no(session, said["psn_no"])
+    person = alive(session, said["psn_no"], day_of(said["begntime"]))
     must_match(person, said, "input.data")
     visit = journeys.admit(
         session,
@@ -40,7 +44,7 @@ def register(session: Session, asked: Asked) -> Done:
 def admit(session: Session, asked: Asked) -> Done:
     """2401: an in-patient is admitted; after an ADT^A01 with the same number it is the same stay."""
     said, found = asked.nodes["mdtrtinfo"], asked.nodes["diseinfo"]
-    person = by_psn_no(session, said["psn_no"])
+    person = alive(session, said["psn_no"], day_of(said["begntime"]))
     must_match(person, said, "input.mdtrtinfo")
     visit = journeys.admit(
         session,
@@ -119,7 +123,7 @@ def change(session: Session, asked: Asked) -> Done:
 
 
 def discharge(session: Session, asked: Asked) -> Done:
-    """2402."""
+    """2402; a patient who has died in the stay is recorded as dead."""
     said = asked.nodes["dscginfo"]
     visit = _visit_of(session, asked, said)
     journeys.discharge(
@@ -129,6 +133,11 @@ def discharge(session: Session, asked: Asked) -> Done:
         ended_at=said["endtime"],
         diagnoses=_diagnoses(asked.nodes["diseinfo"]),
     )
+    if said["dscg_way"] == DIED or said["die_date"] is not None:
+        day = said["die_date"] or day_of(said["endtime"])
+        if day > day_of(said["endtime"]):
+            raise Invalid(element="input.dscginfo.die_date", found=day, allowed=f"{day_of(said['endtime'])} 或以前")
+        people.record_death(session, asked.caller, person_id=visit.person_id, died_on=day, source=f"visit/{visit.id}")
     return Done({}, visit.person_id, f"visit/{visit.id}")
 
 
@@ -141,10 +150,11 @@ def cancel(session: Session, asked: Asked) -> Done:
 
 
 def cancel_discharge(session: Session, asked: Asked) -> Done:
-    """2405: the stay goes on; a settlement that stands must be undone first."""
+    """2405: the stay goes on, and who was said to have died in it has not; a settlement must be undone first."""
     visit = _visit_of(session, asked, asked.nodes["data"])
     settlement.require_unsettled(session, asked.caller, visit_id=visit.id)
     records.reopen_visit(session, asked.caller, visit_id=visit.id)
+    people.take_back_death(session, asked.caller, source=f"visit/{visit.id}")
     return Done({}, visit.person_id, f"visit/{visit.id}")
 
 

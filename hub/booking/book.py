@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, any_, bindparam, select, text
+from sqlalchemy import ARRAY, BigInteger, any_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from hub import people, trust
@@ -17,8 +18,9 @@ from hub.booking.calendar import Offer, offers
 from hub.booking.faults import AlreadyBooked, HoldUnknown, SlotBlocked, SlotPast, SlotReserved, SlotTaken, SlotUnknown
 from hub.booking.limits import COUNTED, judge, limits_in_force
 from hub.booking.places import lock_cards, lock_places, move_counters
-from hub.booking.tables import CHANNELS, Appointment, Hold, Limit
+from hub.booking.tables import APPOINTMENT, CHANNELS, Appointment, Hold
 from hub.booking.telling import spoken, tell_many
+from hub.db import Instant, Ready, loaded, run
 from hub.faults import Fault, Invalid, Problem
 from hub.trust import Caller
 from hub.units import day_of
@@ -51,7 +53,7 @@ class _Case:
     order: int
     ids: tuple[int, ...] = ()
     offer: Offer | None = None
-    standing: list[Appointment] = field(default_factory=list)
+    standing: list[Any] = field(default_factory=list)
     hold_id: int | None = None
     answer: Appointment | Fault | None = None
 
@@ -175,7 +177,7 @@ def check_person(session: Session, caller: Caller, *, person_id: int, channel: s
 
 
 def refusal(
-    offer: Offer, standing: Iterable[Appointment], rules: Iterable[Limit], wish: Wish, *, may_move: bool = False
+    offer: Offer, standing: Iterable[Any], rules: Iterable[Any], wish: Wish, *, may_move: bool = False
 ) -> Fault | None:
     """The ladder, from the general to the special; the last rung, whether a place is left, is the database's."""
     if offer.start_at <= wish.caller.at:
@@ -190,11 +192,10 @@ def refusal(
     return judge(offer, standing, rules)
 
 
-def standing_of(session: Session, person_ids: Iterable[int], *, around: Iterable[Offer]) -> Sequence[Appointment]:
-    """What these people have booked within the reach of any limit of these slots."""
+def standing_of(session: Session, person_ids: Iterable[int], *, around: Iterable[Offer]) -> Sequence[Any]:
+    """What these people have booked within the reach of any limit of these slots, as rows of Appointment."""
     starts = [offer.start_at for offer in around]
-    asked = {"ids": list(person_ids), "first": min(starts) - REACH, "last": max(starts) + REACH}
-    return session.scalars(_STANDING, asked).all()
+    return _STANDING.rows(session, ids=list(person_ids), first=min(starts) - REACH, last=max(starts) + REACH)
 
 
 def _may_not(session: Session, wish: Wish, ids: tuple[int, ...]) -> Fault | None:
@@ -219,7 +220,7 @@ def _round(session: Session, cases: list[_Case]) -> None:
     _take(session, wanted)
     booked = [(c.wish.caller, c.answer, c.offer) for c in wanted if isinstance(c.answer, Appointment) and c.offer]
     _let_hospitals_see(session, [(caller, row) for caller, row, _ in booked])
-    tell_many(session, "appointment.booked", booked, {case.wish.person_id: case.ids for case in wanted})
+    tell_many(session, "appointment.booked", booked)
 
 
 def _prepare(session: Session, cases: list[_Case]) -> None:
@@ -291,80 +292,75 @@ def _take(session: Session, cases: Sequence[_Case]) -> None:
     for case in sorted(cases, key=lambda case: (case.hold_id is None, case.order)):
         number = places[case.wish.slot_id].take()
         if number is not None:
-            items.append(_take_row(case, number))
+            items.append(_taking(case, number))
     taken: dict[tuple[int, int], Appointment] = {}
     if items:
-        columns = dict(zip(_TAKE_COLUMNS, map(list, zip(*items, strict=True)), strict=True))
-        rows = session.scalars(select(Appointment).from_statement(_TAKE), columns)
-        taken = {(row.slot_id, row.person_id): row for row in rows}
+        made = run(session, _TAKE, {name: [item[name] for item in items] for name in items[0]})
+        ids = {(row.slot_id, row.person_id): row.id for row in made}
+        for item in items:
+            key = item["slot_id"], item["person_id"]
+            row = Appointment(id=ids[key], state=APPOINTMENT.start, version=1, cancel_reason=None, **item)
+            taken[key] = loaded(session, row)
     for case in cases:
         assert case.offer is not None
         case.answer = taken.get((case.wish.slot_id, case.wish.person_id)) or SlotTaken(**slot_facts(case.offer))
 
 
-def _take_row(case: _Case, queue_number: int) -> tuple[object, ...]:
-    """One item of `_TAKE`, in the order of `_TAKE_COLUMNS`."""
+def _taking(case: _Case, queue_number: int) -> dict[str, Any]:
+    """The columns of the appointment that takes a place."""
     wish, offer = case.wish, case.offer
     assert offer is not None
-    return (
-        wish.slot_id,
-        wish.person_id,
-        queue_number,
-        wish.channel,
-        wish.reason,
-        wish.referral_id,
-        offer.organisation_id,
-        offer.department_id,
-        offer.practitioner_id,
-        offer.service_id,
-        offer.start_at,
-        offer.end_at,
-        f"{wish.caller.kind}/{wish.caller.id}",
-        wish.caller.organisation_id,
-        wish.caller.at,
+    return {
+        "slot_id": wish.slot_id,
+        "person_id": wish.person_id,
+        "queue_number": queue_number,
+        "channel": wish.channel,
+        "reason": wish.reason,
+        "referral_id": wish.referral_id,
+        "organisation_id": offer.organisation_id,
+        "department_id": offer.department_id,
+        "practitioner_id": offer.practitioner_id,
+        "service_id": offer.service_id,
+        "start_at": offer.start_at,
+        "end_at": offer.end_at,
+        "booked_by": f"{wish.caller.kind}/{wish.caller.id}",
+        "booked_by_organisation": wish.caller.organisation_id,
+        "booked_at": wish.caller.at,
+        "changed_at": wish.caller.at,
+    }
+
+
+_STANDING = Ready(
+    select(
+        Appointment.id,
+        Appointment.slot_id,
+        Appointment.person_id,
+        Appointment.organisation_id,
+        Appointment.department_id,
+        Appointment.start_at,
+        Appointment.state,
+        Appointment.referral_id,
     )
-
-
-_TAKE_COLUMNS = (
-    "slot_ids",
-    "person_ids",
-    "queue_numbers",
-    "channels",
-    "reasons",
-    "referral_ids",
-    "organisations",
-    "departments",
-    "practitioners",
-    "services",
-    "starts",
-    "ends",
-    "bookers",
-    "booker_organisations",
-    "instants",
-)
-
-_STANDING = (
-    select(Appointment)
     .where(
         Appointment.person_id == any_(bindparam("ids", type_=ARRAY(BigInteger))),
-        Appointment.start_at > bindparam("first"),
-        Appointment.start_at < bindparam("last"),
-        Appointment.state.in_(COUNTED),
+        Appointment.start_at > bindparam("first", type_=Instant),
+        Appointment.start_at < bindparam("last", type_=Instant),
+        or_(*(Appointment.state == state for state in COUNTED)),
     )
     .order_by(Appointment.start_at)
 )
 
 # The slots are locked and have the room: their counters move with the rows.
-_TAKE = text("""
+_TAKE = """
 WITH item AS (
     SELECT * FROM unnest(
-        CAST(:slot_ids AS bigint[]), CAST(:person_ids AS bigint[]), CAST(:queue_numbers AS bigint[]),
-        CAST(:channels AS text[]), CAST(:reasons AS text[]), CAST(:referral_ids AS bigint[]),
-        CAST(:organisations AS text[]), CAST(:departments AS text[]), CAST(:practitioners AS text[]),
-        CAST(:services AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]),
-        CAST(:bookers AS text[]), CAST(:booker_organisations AS text[]), CAST(:instants AS timestamptz[])
+        %(slot_id)s::bigint[], %(person_id)s::bigint[], %(queue_number)s::bigint[], %(channel)s::text[],
+        %(reason)s::text[], %(referral_id)s::bigint[], %(organisation_id)s::text[], %(department_id)s::text[],
+        %(practitioner_id)s::text[], %(service_id)s::text[], %(start_at)s::timestamptz[], %(end_at)s::timestamptz[],
+        %(booked_by)s::text[], %(booked_by_organisation)s::text[], %(booked_at)s::timestamptz[],
+        %(changed_at)s::timestamptz[]
     ) AS i(slot_id, person_id, queue_number, channel, reason, referral_id, organisation_id, department_id,
-           practitioner_id, service_id, start_at, end_at, booked_by, booked_by_organisation, at)
+           practitioner_id, service_id, start_at, end_at, booked_by, booked_by_organisation, booked_at, changed_at)
 ), moved AS (
     UPDATE slot SET taken = slot.taken + n.n, issued = slot.issued + n.n
     FROM (SELECT slot_id, count(*) AS n FROM item GROUP BY slot_id) AS n
@@ -374,7 +370,7 @@ INSERT INTO appointment (slot_id, person_id, queue_number, channel, reason, refe
     department_id, practitioner_id, service_id, start_at, end_at, booked_by, booked_by_organisation, booked_at,
     changed_at, state, version)
 SELECT slot_id, person_id, queue_number, channel, reason, referral_id, organisation_id, department_id,
-    practitioner_id, service_id, start_at, end_at, booked_by, booked_by_organisation, at, at, 'booked', 1
+    practitioner_id, service_id, start_at, end_at, booked_by, booked_by_organisation, booked_at, changed_at, 'booked', 1
 FROM item
-RETURNING *
-""")
+RETURNING id, slot_id, person_id
+"""

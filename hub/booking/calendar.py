@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Row, any_, bindparam, case, func, or_, select, text, update
+from sqlalchemy import ARRAY, BigInteger, any_, bindparam, case, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from hub import directory, trust
 from hub.booking.faults import ScheduleOverlaps, SlotUnknown
 from hub.booking.tables import POOLS, SLOT, Hold, Schedule, Slot
-from hub.db import Instant
+from hub.db import Instant, Ready
 from hub.directory import Department, Organisation, Practitioner, Service
 from hub.faults import Invalid, Problem
 from hub.trust import Caller
@@ -171,7 +171,7 @@ def search(
 
 def offers(session: Session, slot_ids: Collection[int], *, at: datetime) -> dict[int, Offer]:
     """Slots by id, as they stand; past ones too. An id that was never given is simply absent."""
-    rows = session.execute(_OFFERS_BY_ID, {"at": at, "ids": list(slot_ids)})
+    rows = _OFFERS_BY_ID.rows(session, at=at, ids=list(slot_ids))
     return {row.slot_id: _offer(row) for row in rows}
 
 
@@ -251,8 +251,8 @@ def _meeting(session: Session, wanted: Schedule) -> list[Schedule]:
     return [row for row in rows if set(row.weekdays) & set(wanted.weekdays)]
 
 
-def _offer(row: Row[Any]) -> Offer:
-    return Offer(**row._asdict())
+def _offer(row: Any) -> Offer:
+    return Offer(**row._asdict() | {"fee": Money(row.fee)})
 
 
 # Held places whose time has not run out; slots without a hold (nearly all) look nowhere else.
@@ -296,7 +296,7 @@ _OFFERS = (
     .join(Service, Service.id == Schedule.service_id)
     .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
 )
-_OFFERS_BY_ID = _OFFERS.where(Slot.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))
+_OFFERS_BY_ID = Ready(_OFFERS.where(Slot.id == any_(bindparam("ids", type_=ARRAY(BigInteger)))))
 
 # A template's hours are Chinese wall time; generate_series counts its slots.
 _MAKE_SLOTS = text("""

@@ -18,6 +18,7 @@ from hub.booking.limits import limits_in_force
 from hub.booking.places import lock_cards, lock_places, move_counters
 from hub.booking.tables import APPOINTMENT, Appointment
 from hub.booking.telling import spoken, tell
+from hub.db import run
 from hub.trust import Caller, RecordUnknown
 from hub.units import bounds_of, day_of
 
@@ -58,7 +59,7 @@ def booked_on(session: Session, *, organisation_id: str, person_id: int, day: da
     begin, end = bounds_of(day)
     session.flush()
     said = {"person": person_id, "organisation": organisation_id, "begin": begin, "end": end}
-    ids = session.connection().exec_driver_sql(_BOOKED_ON, said).scalars()
+    ids = [row.id for row in run(session, _BOOKED_ON, said)]
     return [session.get_one(Appointment, appointment_id) for appointment_id in ids]
 
 

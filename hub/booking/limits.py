@@ -8,15 +8,17 @@ referrals are not counted: a doctor decided there, not the wish to have many.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import Date, bindparam, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from hub import trust
 from hub.booking.calendar import Offer
 from hub.booking.faults import LimitReached
-from hub.booking.tables import Appointment, Limit
+from hub.booking.tables import Limit
+from hub.db import Ready
 from hub.trust import Caller
 from hub.units import day_of
 
@@ -65,12 +67,12 @@ def set_limits(
         session.execute(insert(Limit).values(rows).on_conflict_do_nothing())
 
 
-def limits_in_force(session: Session, days: Collection[date]) -> Sequence[Limit]:
-    """The rules that hold on any of these days; which day each holds on, `judge` looks at."""
-    return session.scalars(_IN_FORCE, {"first": min(days), "last": max(days)}).all()
+def limits_in_force(session: Session, days: Collection[date]) -> Sequence[Any]:
+    """The rows of `Limit` that hold on any of these days; which day each holds on, `judge` looks at."""
+    return _IN_FORCE.rows(session, first=min(days), last=max(days))
 
 
-def judge(wanted: Offer, standing: Iterable[Appointment], rules: Iterable[Limit]) -> LimitReached | None:
+def judge(wanted: Offer, standing: Iterable[Any], rules: Iterable[Any]) -> LimitReached | None:
     """The first rule that one more booking would break, given what the card has already booked."""
     if wanted.pool == "referral":
         return None
@@ -93,15 +95,15 @@ def judge(wanted: Offer, standing: Iterable[Appointment], rules: Iterable[Limit]
     return None
 
 
-def _holds(rule: Limit, wanted: Offer, day: date) -> bool:
+def _holds(rule: Any, wanted: Offer, day: date) -> bool:
     dated = rule.since <= day and (rule.until is None or day <= rule.until)
     return dated and rule.organisation_id in (None, wanted.organisation_id)
 
 
-def _same(scope: str, row: Appointment, wanted: Offer) -> bool:
+def _same(scope: str, row: Any, wanted: Offer) -> bool:
     if scope == "department":
-        return row.department_id == wanted.department_id
-    return scope == "region" or row.organisation_id == wanted.organisation_id
+        return bool(row.department_id == wanted.department_id)
+    return scope == "region" or bool(row.organisation_id == wanted.organisation_id)
 
 
 def _fullest(days: Sequence[date], day: date, length: int) -> list[date]:
@@ -110,15 +112,18 @@ def _fullest(days: Sequence[date], day: date, length: int) -> list[date]:
     return max(([d for d in days if start <= d < start + timedelta(days=length)] for start in starts), key=len)
 
 
-def _free_from(days: Sequence[date], day: date, rule: Limit) -> date:
+def _free_from(days: Sequence[date], day: date, rule: Any) -> date:
     """The next day on which one more booking would break this rule no longer."""
     while len(_fullest(days, day, rule.days)) >= rule.most:
         day += timedelta(days=1)
     return day
 
 
-_IN_FORCE = (
+_IN_FORCE = Ready(
     select(Limit)
-    .where(Limit.since <= bindparam("last"), or_(Limit.until.is_(None), Limit.until >= bindparam("first")))
+    .where(
+        Limit.since <= bindparam("last", type_=Date),
+        or_(Limit.until.is_(None), Limit.until >= bindparam("first", type_=Date)),
+    )
     .order_by(Limit.days, Limit.id)
 )

@@ -12,6 +12,7 @@ from sqlalchemy import ARRAY, BigInteger, any_, bindparam, select, text, update
 from sqlalchemy.orm import Session
 
 from hub.booking.tables import Slot
+from hub.db import Ready, run
 
 _CARD_LOCK = 421_201
 
@@ -35,7 +36,7 @@ class Place:
 
 def lock_cards(session: Session, clusters: Iterable[tuple[int, ...]]) -> None:
     """Two requests of one card are decided one after the other. Taken before any slot, in order."""
-    session.execute(_LOCK_CARDS, {"lock": _CARD_LOCK, "cards": sorted({ids[0] % 2**31 for ids in clusters})})
+    run(session, _LOCK_CARDS, {"lock": _CARD_LOCK, "cards": sorted({ids[0] % 2**31 for ids in clusters})})
 
 
 def lock_places(
@@ -45,7 +46,7 @@ def lock_places(
     ids, back = sorted(set(slot_ids)), list(giving_back)
     places = {
         row.id: Place(row.issued, row.capacity - row.taken - row.held, row.held, row.state == "free")
-        for row in session.execute(_LOCK_PLACES, {"ids": ids})
+        for row in _LOCK_PLACES.rows(session, ids=ids)
     }
     if back or any(place.held and place.room < 1 for place in places.values()):
         for row in session.execute(_SWEEP, {"slots": ids, "back": back, "at": at}):
@@ -61,9 +62,9 @@ def move_counters(session: Session, slot_id: int, *, taken: int = 0, issued: int
     session.execute(wanted.execution_options(synchronize_session=False))
 
 
-_LOCK_CARDS = text("SELECT pg_advisory_xact_lock(CAST(:lock AS int), card) FROM unnest(CAST(:cards AS int[])) AS card")
+_LOCK_CARDS = "SELECT pg_advisory_xact_lock(%(lock)s::int, card) FROM unnest(%(cards)s::int[]) AS card"
 
-_LOCK_PLACES = (
+_LOCK_PLACES = Ready(
     select(Slot.id, Slot.issued, Slot.capacity, Slot.taken, Slot.held, Slot.state)
     .where(Slot.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))
     .order_by(Slot.id)

@@ -39,12 +39,11 @@ def tell_many(
     session: Session,
     kind: str,
     changes: Sequence[tuple[Caller, Appointment, Offer]],
-    of_card: dict[int, tuple[int, ...]],
 ) -> None:
-    """Post each change to its hospital and to its citizen; order is kept per person. `of_card`: people.clusters."""
+    """Post each change to its hospital and to its citizen; order is kept per person."""
     if not changes:
         return
-    persons = people.snapshots(session, [(row.person_id, row.organisation_id) for _, row, _ in changes], of_card)
+    persons = people.snapshots(session, [(row.person_id, row.organisation_id) for _, row, _ in changes])
     rows: list[tuple[str, str, str, dict[str, Any]]] = []
     for _, row, offer in changes:
         person = persons[row.person_id, row.organisation_id]
@@ -57,7 +56,7 @@ def tell_many(
 
 def tell(session: Session, caller: Caller, kind: str, row: Appointment, offer: Offer) -> None:
     """The same for one change."""
-    tell_many(session, kind, [(caller, row, offer)], people.clusters(session, [row.person_id]))
+    tell_many(session, kind, [(caller, row, offer)])
 
 
 def _snapshot(row: Appointment, offer: Offer, person: dict[str, Any]) -> dict[str, Any]:

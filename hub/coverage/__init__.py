@@ -6,11 +6,22 @@ steps.py sentences.py documents.py .. an explanation told in plain words; bills 
 figures.py .......................... a pack as rows to read, and what differs between two
 tables.py library.py checking.py .... the rows; packs imported, checked, signed; the pack of a day
 enrolments.py filings.py ............ who is insured how; referrals and chronic diseases told beforehand
+authorities.py ...................... who settles for an insured area: this hub, or a platform further up
 entitlements.py ..................... all that a bill needs to know of a person, locked or not
 estimates.py ........................ the same function asked before anything happens
 """
 
 from hub.coverage.adjudication import RATIO_ONE, adjudicate, charge, half_up
+from hub.coverage.authorities import (
+    HUB,
+    UPSTREAM,
+    Authority,
+    AuthorityUnknown,
+    SettledUpstream,
+    authorities,
+    platform_of,
+    set_authority,
+)
 from hub.coverage.benefits import Benefit, accumulated, benefits, year_so_far
 from hub.coverage.bills import Bill, BillWrong, Line, Referral, Standing, Year
 from hub.coverage.checking import PackGap, PackNotMonotone, PackOverlaps, PackUnreachable, check_pack
@@ -46,7 +57,7 @@ from hub.coverage.library import (
     sign_pack,
     withdraw_pack,
 )
-from hub.coverage.movements import Moved, Movement, move
+from hub.coverage.movements import Moved, Movement, moving
 from hub.coverage.packs import Pack, PackWrong, Scheme, read_pack
 from hub.coverage.sentences import SENTENCES
 from hub.coverage.steps import Step, bill_steps, document, line_steps, percent
@@ -65,12 +76,16 @@ from hub.coverage.tables import (
 
 __all__ = [
     "FILING",
+    "HUB",
     "PACK",
     "RATIO_ONE",
     "SENTENCES",
+    "UPSTREAM",
     "Account",
     "AccountCredit",
     "Accumulator",
+    "Authority",
+    "AuthorityUnknown",
     "Benefit",
     "BenefitPack",
     "Bill",
@@ -108,6 +123,7 @@ __all__ = [
     "Referral",
     "SameSignature",
     "Scheme",
+    "SettledUpstream",
     "Share",
     "Standing",
     "Step",
@@ -115,6 +131,7 @@ __all__ = [
     "Year",
     "accumulated",
     "adjudicate",
+    "authorities",
     "balance",
     "benefits",
     "bill_of",
@@ -141,12 +158,14 @@ __all__ = [
     "hold",
     "import_pack",
     "line_steps",
-    "move",
+    "moving",
     "pack_named",
     "pack_of",
     "packs",
     "percent",
+    "platform_of",
     "read_pack",
+    "set_authority",
     "sign_pack",
     "withdraw",
     "withdraw_pack",

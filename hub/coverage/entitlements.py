@@ -12,12 +12,13 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from hub.coverage.authorities import SettledUpstream
 from hub.coverage.bills import NEW_YEAR, Year
 from hub.coverage.enrolments import NotInsured
 from hub.coverage.filings import ChronicNotFiled
 from hub.coverage.library import in_force, packs_of
 from hub.coverage.packs import Pack
-from hub.db import run
+from hub.db import Statement, run_together
 from hub.faults import Fault
 
 Key = tuple[int, int, str]
@@ -83,16 +84,18 @@ class _Batch:
 def entitlements(session: Session, questions: Sequence[Question], *, lock: bool) -> list[Entitlement | Fault]:
     """One answer a question, in order; with `lock` the accumulator and account rows are held until the commit.
 
-    Faults as values: NotInsured, PackMissing, ChronicNotFiled.
+    Locking is for who settles here, so whose area is settled upstream is refused then.
+    Faults as values: NotInsured, PackMissing, ChronicNotFiled, SettledUpstream.
     """
     session.flush()
     person_ids = {person_id for question in questions for person_id in question.person_ids}
     persons = {"persons": sorted(person_ids)}
-    enrolled = run(session, _ENROLMENTS, persons)
-    filed = run(session, _FILINGS, persons)
+    enrolled, filed = run_together(session, [(_ENROLMENTS, persons), (_FILINGS, persons)])
     packs = packs_of(session, {row.area for row in enrolled})
     found = _Batch(_by_person(enrolled), _by_person(filed), packs)
     chosen = [_enrolment(found, question) for question in questions]
+    if lock:
+        chosen = [_settled_here(row) for row in chosen]
     keys = sorted(
         {
             (person_id, question.day.year, row.insutype)
@@ -101,10 +104,8 @@ def entitlements(session: Session, questions: Sequence[Question], *, lock: bool)
             for person_id in question.person_ids
         }
     )
-    found.accumulators = _accumulators(session, keys, lock=lock)
-    if any(question.disease for question in questions):
-        found.chronic = _chronic_uses(session, keys)
-    found.balances = _balances(session, {key[0] for key in keys}, lock=lock)
+    if keys:
+        _look_at_year(session, found, keys, lock=lock)
     return [_answer(found, question, row) for question, row in zip(questions, chosen, strict=True)]
 
 
@@ -118,7 +119,7 @@ def entitlement(session: Session, question: Question) -> Entitlement:
 
 def hold(session: Session, person_ids: Iterable[int], year: int, insutype: str) -> None:
     """Lock a human's accumulators of a year, so that nothing is settled for them meanwhile."""
-    _accumulators(session, [(person_id, year, insutype) for person_id in sorted(person_ids)], lock=True)
+    run_together(session, _locking([(person_id, year, insutype) for person_id in sorted(person_ids)]))
 
 
 def _answer(found: _Batch, question: Question, enrolment: Found | Fault) -> Entitlement | Fault:
@@ -164,6 +165,12 @@ def _enrolment(found: _Batch, question: Question) -> Found | Fault:
     return NotInsured(day=question.day, insutype=question.insutype or "310/390")
 
 
+def _settled_here(enrolment: Found | Fault) -> Found | Fault:
+    if isinstance(enrolment, Fault) or not enrolment.upstream:
+        return enrolment
+    return SettledUpstream(area=enrolment.area)
+
+
 def _winner(filings: Iterable[Found], question: Question) -> Found | None:
     """The referral that counts for a stay: to this hospital, touching the stay, the last one filed."""
     matching = [
@@ -193,26 +200,24 @@ def _by_person(rows: Iterable[Found]) -> dict[int, list[Found]]:
     return by_person
 
 
-def _accumulators(session: Session, keys: Sequence[Key], *, lock: bool) -> dict[Key, Found]:
-    """Locked, a year's row is made first: who makes it at the same time waits and then reads the winner's.
+def _look_at_year(session: Session, found: _Batch, keys: Sequence[Key], *, lock: bool) -> None:
+    """What the year has moved and what the accounts hold; locked in this order."""
+    persons = {"persons": sorted({key[0] for key in keys})}
+    asked = _locking(keys) if lock else [(_ACCUMULATORS, _named(keys))]
+    asked += [(_BALANCES + " FOR UPDATE" if lock else _BALANCES, persons), (_CHRONIC_USES, _named(keys))]
+    *_, accumulators, balances, uses = run_together(session, asked)
+    found.accumulators = {(row.person_id, row.year, row.insutype): row for row in accumulators}
+    found.balances = {row.person_id: row.balance for row in balances}
+    found.chronic = {(*row[:3], row.disease): row.paid for row in uses}
+
+
+def _locking(keys: Sequence[Key]) -> list[Statement]:
+    """A year's row is made when first locked; who makes it at the same time waits and then reads the winner's.
 
     Made in order and then locked in order, so that two batches wait for each other in one direction only.
     """
-    if not keys:
-        return {}
-    if lock:
-        run(session, _MAKE_ACCUMULATORS, _named(keys))
-    rows = run(session, _ACCUMULATORS + (" FOR UPDATE OF a" if lock else ""), _named(keys))
-    return {(row.person_id, row.year, row.insutype): row for row in rows}
-
-
-def _chronic_uses(session: Session, keys: Sequence[Key]) -> dict[tuple[int, int, str, str], int]:
-    return {(*row[:3], row.disease): row.paid for row in run(session, _CHRONIC_USES, _named(keys))}
-
-
-def _balances(session: Session, person_ids: Iterable[int], *, lock: bool) -> dict[int, int]:
-    rows = run(session, _BALANCES + (" FOR UPDATE" if lock else ""), {"persons": sorted(person_ids)})
-    return {row.person_id: row.balance for row in rows}
+    named = _named(keys)
+    return [(_MAKE_ACCUMULATORS, named), (_ACCUMULATORS + " FOR UPDATE OF a", named)]
 
 
 def _named(keys: Sequence[Key]) -> dict[str, Any]:
@@ -221,8 +226,10 @@ def _named(keys: Sequence[Key]) -> dict[str, Any]:
 
 
 _ENROLMENTS = """
-SELECT id, person_id, insutype, psn_type, area, retired, civil_servant, aid, since, until
-  FROM enrolment WHERE person_id = ANY(%(persons)s::bigint[]) AND state = 'active' ORDER BY person_id, insutype"""
+SELECT e.id, person_id, insutype, psn_type, e.area, retired, civil_servant, aid, since, until,
+       coalesce(a.settles = 'upstream', false) AS upstream
+  FROM enrolment AS e LEFT JOIN insurance_authority AS a ON a.area = e.area
+ WHERE person_id = ANY(%(persons)s::bigint[]) AND state = 'active' ORDER BY person_id, insutype"""
 
 _FILINGS = """
 SELECT id, person_id, kind, number, sender_id, sender_visit, receiver_id, direction, disease, since, until

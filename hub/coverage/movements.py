@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy.orm import Session
-
-from hub.db import run
+from hub.db import Statement
 
 
 class Movement(NamedTuple):
@@ -38,27 +36,29 @@ class Moved(NamedTuple):
     movement: Movement
 
 
-def move(session: Session, moves: Sequence[Moved]) -> None:
-    """Add the movements to accumulators, chronic quotas and accounts, whose rows the caller holds locked.
+def moving(moves: Sequence[Moved]) -> list[Statement]:
+    """What adds the movements to accumulators, chronic quotas and accounts, whose rows the caller holds locked by then.
 
     One movement a row: two of the same person, year and scheme are moved one after the other.
     """
-    moving = [moved for moved in moves if any(moved.movement[:_OF_ACCUMULATOR])]
-    if moving:
+    statements: list[Statement] = []
+    spending = [moved for moved in moves if any(moved.movement[:_OF_ACCUMULATOR])]
+    if spending:
         # Plain integers: the driver takes an array's type from its first element, and Money looks small to it.
-        by = {name: [int(getattr(moved.movement, name)) for moved in moving] for name in ACCUMULATORS}
-        run(session, _MOVE_ACCUMULATORS, _named(moving) | by)
+        by = {name: [int(getattr(moved.movement, name)) for moved in spending] for name in ACCUMULATORS}
+        statements.append((_MOVE_ACCUMULATORS, _named(spending) | by))
     quotas = [moved for moved in moves if moved.movement.chronic]
     if quotas:
         used = {
             "diseases": [moved.disease for moved in quotas],
             "by": [int(moved.movement.chronic) for moved in quotas],
         }
-        run(session, _MAKE_QUOTAS, _named(quotas) | used)
-        run(session, _MOVE_QUOTAS, _named(quotas) | used)
+        statements += [(_MAKE_QUOTAS, _named(quotas) | used), (_MOVE_QUOTAS, _named(quotas) | used)]
     paying = [moved for moved in moves if moved.movement.account]
     if paying:
-        run(session, _MOVE_ACCOUNTS, _named(paying) | {"by": [int(moved.movement.account) for moved in paying]})
+        said = _named(paying) | {"by": [int(moved.movement.account) for moved in paying]}
+        statements.append((_MOVE_ACCOUNTS, said))
+    return statements
 
 
 def _named(moves: Sequence[Moved]) -> dict[str, Any]:

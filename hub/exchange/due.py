@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, Index, or_, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hub.db import Base, identity, run
+from hub.db import Base, Statement, identity, run
 from hub.faults import Unknown
 from hub.lifecycle import Lifecycle
 from hub.trust import Caller, SealedJson, seal
@@ -42,6 +42,9 @@ DUE = Lifecycle(
     start="due",
     moves={("due", "send"): "sent", ("due", "refuse"): "refused", ("due", "skip"): "skipped"},
 )
+
+Posted = tuple[str, str, str, dict[str, Any]]
+"""destination, subject, kind, snapshot."""
 
 
 class DueUnknown(Unknown):
@@ -107,8 +110,13 @@ def post(
     return post_many(session, caller, [(destination, subject, kind, snapshot)])[0]
 
 
-def post_many(session: Session, caller: Caller, rows: Sequence[tuple[str, str, str, dict[str, Any]]]) -> list[int]:
-    """The same for a batch of (destination, subject, kind, snapshot), in one statement; ids in the order given."""
+def post_many(session: Session, caller: Caller, rows: Sequence[Posted]) -> list[int]:
+    """The same for a batch, in one statement; ids in the order given."""
+    return sorted(row.id for statement in posting(caller, rows) for row in run(session, *statement))
+
+
+def posting(caller: Caller, rows: Sequence[Posted]) -> list[Statement]:
+    """What `post_many` runs, for a verb that runs it together with others."""
     if not rows:
         return []
     destinations, subjects, kinds, snapshots = map(list, zip(*rows, strict=True))
@@ -120,7 +128,7 @@ def post_many(session: Session, caller: Caller, rows: Sequence[tuple[str, str, s
         "at": caller.at,
         "trace": caller.trace,
     }
-    return sorted(row.id for row in run(session, _POST, said))
+    return [(_POST, said)]
 
 
 def lease(session: Session, *, owner: str, at: datetime, lanes: int = 16, rows: int = 20) -> list[Leased]:

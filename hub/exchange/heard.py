@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, LargeBinary, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hub.db import Base, identity, run
+from hub.db import Base, Statement, identity, run
 from hub.faults import Unknown
 from hub.trust import Caller, SealedBytes, seal
 
@@ -135,7 +135,7 @@ def kept(
     outcome: str = GOOD,
     fault: str | None = None,
 ) -> dict[str, Any]:
-    """A message with the answer it got, as a row for `keep_many`."""
+    """A message with the answer it got, as a row for `keeping`."""
     return {
         "door": door,
         "sender": caller.id,
@@ -152,10 +152,10 @@ def kept(
     }
 
 
-def keep_many(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    """Store messages with their answers in one statement, for a verb whose own key has decided between copies."""
+def keeping(rows: Sequence[dict[str, Any]]) -> Statement:
+    """Stores messages with their answers, for a verb whose own key has decided between copies."""
     sealed = [row | {"body": seal(row["body"]), "answer": seal(row["answer"])} for row in rows]
-    run(session, _KEEP, {name: [row[name] for row in sealed] for name in sealed[0]})
+    return _KEEP, {name: [row[name] for row in sealed] for name in sealed[0]}
 
 
 def earlier(session: Session, *, sender: str, door: str, key: str) -> Sequence[HeardMessage]:
@@ -163,6 +163,12 @@ def earlier(session: Session, *, sender: str, door: str, key: str) -> Sequence[H
     wanted = select(HeardMessage).where(
         HeardMessage.key == key, HeardMessage.sender == sender, HeardMessage.door == door
     )
+    return session.scalars(wanted.order_by(HeardMessage.id.desc())).all()
+
+
+def earlier_of(session: Session, *, senders: Sequence[str], key: str) -> Sequence[HeardMessage]:
+    """What any of some senders has sent under a key, through whichever door, newest first."""
+    wanted = select(HeardMessage).where(HeardMessage.key == key, HeardMessage.sender.in_(senders))
     return session.scalars(wanted.order_by(HeardMessage.id.desc())).all()
 
 

@@ -1,19 +1,20 @@
 """Persons, their identifiers, the one card for life, and families.
 
-persons.py ..... Person, Identifier, Card; register, resolve, cluster, snapshot
+persons.py ..... Person, Identifier, Card; resolve, cluster
+registering.py . register, recognise: the person that a feed speaks of, found or made
+deaths.py ...... who has died, and when
 documents.py ... citizen numbers and their check digits
 looking_up.py .. one person for whoever has to do with them, many for a batch
 family.py ...... who may act for whom
 signin.py ...... one-time codes to a person's telephone
 """
 
+from hub.people.deaths import Death, PersonDied, died_on, record_death, require_alive, take_back_death
 from hub.people.documents import CitizenNumberWrong, birth_date_of, check_digit, citizen_number, gender_of, uscc_check
 from hub.people.family import Family, family_of, link_family, may_act_for, represented
-from hub.people.looking_up import clusters, look_up, snapshots
+from hub.people.looking_up import clusters, look_up, snapshot, snapshots
 from hub.people.persons import (
     Card,
-    Demographics,
-    Identification,
     Identifier,
     IdentifierTaken,
     Person,
@@ -23,22 +24,23 @@ from hub.people.persons import (
     cluster,
     identifiers_of,
     person,
-    register,
     resolve,
     same_card,
-    snapshot,
 )
+from hub.people.registering import Demographics, Identification, recognise, register
 from hub.people.signin import send_sign_in_code, sign_in
 
 __all__ = [
     "Card",
     "CitizenNumberWrong",
+    "Death",
     "Demographics",
     "Family",
     "Identification",
     "Identifier",
     "IdentifierTaken",
     "Person",
+    "PersonDied",
     "PersonUnknown",
     "birth_date_of",
     "card_number",
@@ -47,6 +49,7 @@ __all__ = [
     "citizen_number",
     "cluster",
     "clusters",
+    "died_on",
     "family_of",
     "gender_of",
     "identifiers_of",
@@ -54,13 +57,17 @@ __all__ = [
     "look_up",
     "may_act_for",
     "person",
+    "recognise",
+    "record_death",
     "register",
     "represented",
+    "require_alive",
     "resolve",
     "same_card",
     "send_sign_in_code",
     "sign_in",
     "snapshot",
     "snapshots",
+    "take_back_death",
     "uscc_check",
 ]

@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Text, any_, bindparam, select
+from sqlalchemy import ARRAY, BigInteger, any_, bindparam, select
 from sqlalchemy.orm import Session, aliased
 
-from hub.people.persons import Identifier, Person, as_message, cluster, person
+from hub.db import Ready, run
+from hub.people.persons import Identifier, Person, PersonUnknown, cluster, opened, person
 from hub.trust import Caller, RecordUnknown, admit, require
 
 
@@ -34,28 +35,40 @@ def look_up(session: Session, caller: Caller, person_id: int) -> Person:
 
 def clusters(session: Session, person_ids: Collection[int]) -> dict[int, tuple[int, ...]]:
     """For each person all person ids of the card, in order; who does not exist is absent. One statement."""
-    rows = session.execute(_CLUSTERS, {"ids": list(person_ids)})
     found: dict[int, list[int]] = defaultdict(list)
-    for person_id, same_card in rows:
+    for person_id, same_card in _CLUSTERS.rows(session, ids=list(person_ids)):
         found[person_id].append(same_card)
     return {person_id: tuple(ids) for person_id, ids in found.items()}
 
 
+def snapshot(session: Session, person_id: int, organisation_id: str | None) -> dict[str, Any]:
+    """A person as messages carry them, with their record number at an organisation. Refuses: PersonUnknown."""
+    found = snapshots(session, [(person_id, organisation_id)])
+    if not found:
+        raise PersonUnknown(system="person", shown=person_id)
+    return found[person_id, organisation_id]
+
+
 def snapshots(
-    session: Session, wanted: Iterable[tuple[int, str | None]], of_card: dict[int, tuple[int, ...]]
+    session: Session, wanted: Iterable[tuple[int, str | None]]
 ) -> dict[tuple[int, str | None], dict[str, Any]]:
-    """`snapshot` for many (person, organisation) at once; `of_card` is what `clusters` answers. Two statements."""
-    pairs = set(wanted)
-    people = {row.id: row for row in session.scalars(_PERSONS, {"ids": list({person_id for person_id, _ in pairs})})}
-    systems = {_local(organisation_id) for _, organisation_id in pairs}
-    everyone = {same_card for person_id, _ in pairs for same_card in of_card[person_id]}
-    numbers = session.scalars(_NUMBERS, {"ids": list(everyone), "systems": list(systems)})
-    local = {(row.person_id, row.system): row.value for row in numbers}
-    found = {}
-    for person_id, organisation_id in pairs:
-        mine = (local.get((same_card, _local(organisation_id))) for same_card in of_card[person_id])
-        found[person_id, organisation_id] = as_message(people[person_id], next(filter(None, mine), None))
-    return found
+    """The same for many (person, organisation) at once; who does not exist is absent. One statement."""
+    pairs = list(set(wanted))
+    said = {"persons": [person_id for person_id, _ in pairs], "systems": [_local(at) for _, at in pairs]}
+    session.flush()
+    return {
+        pairs[row.n - 1]: {
+            "person_id": row.id,
+            "card": row.card_number,
+            "certno": opened(row.certno),
+            "name": opened(row.name),
+            "gender": row.gender,
+            "birth_date": row.birth_date.isoformat(),
+            "telephone": opened(row.telephone),
+            "mrn": opened(row.mrn),
+        }
+        for row in run(session, _SNAPSHOTS, said)
+    }
 
 
 def _local(organisation_id: str | None) -> str:
@@ -63,16 +76,20 @@ def _local(organisation_id: str | None) -> str:
     return f"mrn/{organisation_id}"
 
 
-# Built once: batches ask these for every booking.
-_IDS = bindparam("ids", type_=ARRAY(BigInteger))
 _same = aliased(Person)
-_CLUSTERS = (
+_CLUSTERS = Ready(
     select(Person.id, _same.id)
     .join(_same, _same.card_number == Person.card_number)
-    .where(Person.id == any_(_IDS))
+    .where(Person.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))
     .order_by(Person.id, _same.id)
 )
-_PERSONS = select(Person).where(Person.id == any_(_IDS))
-_NUMBERS = select(Identifier).where(
-    Identifier.person_id == any_(_IDS), Identifier.system == any_(bindparam("systems", type_=ARRAY(Text)))
-)
+
+# A record number belongs to the human: any person of the card may have brought it.
+_SNAPSHOTS = """
+SELECT asked.n, p.id, p.card_number, p.certno, p.name, p.gender, p.birth_date, p.telephone, (
+    SELECT i.value FROM identifier i JOIN person same ON same.id = i.person_id
+    WHERE same.card_number = p.card_number AND i.system = asked.system ORDER BY i.person_id LIMIT 1
+) AS mrn
+FROM unnest(%(persons)s::bigint[], %(systems)s::text[]) WITH ORDINALITY AS asked(person_id, system, n)
+JOIN person p ON p.id = asked.person_id
+"""

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NotRequired, TypedDict
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, or_, select, text
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hub import people, trust
-from hub.db import Base, identity
+from hub.db import Base, identity, loaded, run
 from hub.faults import LONGEST_NUMBER, Conflict, Invalid, Unknown, within
 from hub.lifecycle import Lifecycle
 from hub.records.access import readable, require_own
@@ -123,10 +123,11 @@ def open_visit(
         "begun_at": begun_at,
         "state": VISIT.start,
     }
-    made: Visit | None = session.scalars(_OPEN, said).one_or_none()
-    if made is not None:
-        _let_see(session, caller, made, since=begun_at)
-        return made
+    made = run(session, _OPEN, said)
+    if made:
+        row = loaded(session, Visit(**said | {"id": made[0].id, "diagnoses": list(diagnoses), "ended_at": None}))
+        _let_see(session, caller, row, since=begun_at)
+        return row
     row = visit(session, organisation_id, number)
     if row.person_id not in people.cluster(session, person_id):
         raise VisitNumberTaken(number=number)
@@ -306,14 +307,10 @@ def _source(row: Visit) -> str:
     return f"visit/{row.id}"
 
 
-# Two copies of an admission may arrive at once; the key (hospital, number) decides. Built once, for every admission.
-_OPEN = select(Visit).from_statement(
-    text("""
-    INSERT INTO visit (organisation_id, number, person_id, care, department_id, practitioner_id, diagnoses, begun_at,
-        state)
-    VALUES (:organisation_id, :number, :person_id, :care, :department_id, :practitioner_id, CAST(:diagnoses AS jsonb),
-        :begun_at, :state)
-    ON CONFLICT DO NOTHING
-    RETURNING *
-    """)
-)
+# Two copies of an admission may arrive at once; the key (hospital, number) decides.
+_OPEN = """
+INSERT INTO visit (organisation_id, number, person_id, care, department_id, practitioner_id, diagnoses, begun_at, state)
+VALUES (%(organisation_id)s, %(number)s, %(person_id)s, %(care)s, %(department_id)s, %(practitioner_id)s,
+    %(diagnoses)s::jsonb, %(begun_at)s, %(state)s)
+ON CONFLICT DO NOTHING RETURNING id
+"""

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from hub import people, records, trust
+from hub.db import run
 from hub.referrals.actions import ReferralUnknown, roles
 from hub.referrals.tables import EXPECTED, UNANSWERED, Referral, ReferralEvent
 from hub.trust import Caller
@@ -103,7 +104,7 @@ def concerned(session: Session, *, visit_id: int, organisation_id: str, person_i
     """The referrals that a visit at a hospital may be about, in one question."""
     session.flush()
     said = {"person": person_id, "receiver": organisation_id, "visit": visit_id, "states": [*_OPEN, "arrived"]}
-    ids = session.connection().exec_driver_sql(_CONCERNED, said).scalars()
+    ids = [row.id for row in run(session, _CONCERNED, said)]
     rows = [session.get_one(Referral, referral_id) for referral_id in ids]
     open_ones = [row for row in rows if row.state in _OPEN and row.valid_until > at]
     return Concerned(

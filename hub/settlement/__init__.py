@@ -5,14 +5,17 @@ fees.py .......... register a visit; fee lines uploaded and cancelled in parts
 charges.py ....... from a charge to a bill: lines, standing, referral episode
 settling.py ...... quote, settle, settle_many
 undoing.py ....... undo, reverse
-keys.py rows.py telling.py ... message keys; rows, postings and what they move; what a patient is told
+refunding.py ..... part of a settlement given back, the rest settled anew
+keys.py standing.py .... message keys, and what they stand for later
+rows.py telling.py ..... rows, postings and what they move; what a patient is told
 proving.py ....... the books of late prove themselves; verifying.py checks everything that ever moved
 windows.py ....... whom and what a cashier's transaction names
+upstream/ ........ the same for whom a platform further up settles: asked, answered, found out
 replaying.py ..... what another pack would have paid for the bills of a month
 reading.py ....... by_key, settlements_of, the bill with every fen explained
 """
 
-from hub.settlement.charges import Charge, NothingToSettle, TotalDiffers, VisitOver
+from hub.settlement.charges import Charge, NothingToSettle, TotalDiffers
 from hub.settlement.fees import (
     STAY,
     BatchSettled,
@@ -21,6 +24,7 @@ from hub.settlement.fees import (
     FeeWrong,
     HasCharges,
     ItemUnknown,
+    VisitOver,
     cancel_fees,
     fees,
     register,
@@ -28,7 +32,7 @@ from hub.settlement.fees import (
     require_unsettled,
     upload,
 )
-from hub.settlement.keys import KeyReversed, KeyTaken
+from hub.settlement.keys import KeyReversed, KeyTaken, KeyUndone
 from hub.settlement.proving import Proof, prove
 from hub.settlement.reading import (
     BillLine,
@@ -43,8 +47,10 @@ from hub.settlement.reading import (
     settlements_of,
     settlements_of_visit,
 )
+from hub.settlement.refunding import Given, RefundOfAll, RefundWrong, chain, refund
 from hub.settlement.replaying import MONEY, NothingToReplay, TooManyToReplay, bounds_of_month, month_of, replay, replays
-from hub.settlement.settling import AlreadySettled, Order, quote, settle, settle_many
+from hub.settlement.settling import AlreadySettled, Order, OutcomeNotKnown, quote, settle, settle_many
+from hub.settlement.standing import RefundedInPart, require_standing
 from hub.settlement.tables import (
     AMOUNTS,
     SETTLEMENT,
@@ -52,6 +58,7 @@ from hub.settlement.tables import (
     FeeLine,
     PackReplay,
     Posting,
+    Refund,
     Registration,
     Settlement,
     SettlementKey,
@@ -76,18 +83,25 @@ __all__ = [
     "FeeLine",
     "FeeNumberTaken",
     "FeeWrong",
+    "Given",
     "HasCharges",
     "ItemUnknown",
     "KeyOutcome",
     "KeyReversed",
     "KeyTaken",
+    "KeyUndone",
     "Naming",
     "NothingToReplay",
     "NothingToSettle",
     "Order",
+    "OutcomeNotKnown",
     "PackReplay",
     "Posting",
     "Proof",
+    "Refund",
+    "RefundOfAll",
+    "RefundWrong",
+    "RefundedInPart",
     "Registration",
     "Settlement",
     "SettlementKey",
@@ -101,16 +115,19 @@ __all__ = [
     "bounds_of_month",
     "by_key",
     "cancel_fees",
+    "chain",
     "explained",
     "fees",
     "lines_of",
     "month_of",
     "prove",
     "quote",
+    "refund",
     "register",
     "replay",
     "replays",
     "require_no_charges",
+    "require_standing",
     "require_unsettled",
     "reverse",
     "settle",

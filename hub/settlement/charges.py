@@ -25,9 +25,9 @@ from hub.coverage import (
     entitlements,
 )
 from hub.db import run
-from hub.faults import Conflict, Fault, Invalid, Refused
+from hub.faults import Fault, Invalid, Refused
 from hub.records import VisitUnknown
-from hub.settlement.fees import STAY
+from hub.settlement.fees import STAY, VisitOver
 from hub.trust import Caller, NotAllowed, unseal
 from hub.units import Money, day_of
 
@@ -48,11 +48,6 @@ class NothingToSettle(Refused):
 class TotalDiffers(Invalid):
     zh = "{element} 与已上传明细合计不符：报文为 {found}，明细合计为 {allowed}。请核对明细后重试。"
     en = "{element} differs from the lines uploaded: the message says {found}, the lines add up to {allowed}."
-
-
-class VisitOver(Conflict):
-    zh = "就诊 {visit} 已取消，不能结算。"
-    en = "Visit {visit} was cancelled and cannot be settled."
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +343,10 @@ SELECT v.id, v.organisation_id, v.number, v.care, v.state, v.begun_at, v.ended_a
 
 _CHARGED = """
 SELECT w.visit_id, w.batch, k.settlement_id,
-       f.id, f.number, f.returns, f.quantity, f.unit_price, f.ceiling, f.amount, f.item_class, f.approved
+       f.id, f.number, f.returns, f.quantity - f.refunded AS quantity, f.unit_price, f.ceiling, f.item_class,
+       f.approved,
+       CASE WHEN f.refunded = 0 THEN f.amount
+            ELSE round((f.quantity - f.refunded) * f.unit_price * 100)::bigint END AS amount
   FROM unnest(%(visits)s::bigint[], %(batches)s::text[]) AS w(visit_id, batch)
   LEFT JOIN charge_key AS k ON k.visit_id = w.visit_id AND k.batch = w.batch
   LEFT JOIN fee_line AS f ON f.visit_id = w.visit_id AND f.batch = w.batch

@@ -55,6 +55,11 @@ class HasCharges(Refused):
     en = "Visit {visit} still has {count} fee lines, so it cannot be cancelled. Undo its settlement and its fees first."
 
 
+class VisitOver(Conflict):
+    zh = "就诊 {visit} 已取消，不能再登记、收费或结算。"
+    en = "Visit {visit} was cancelled: nothing more can be registered, charged or settled on it."
+
+
 @dataclass(frozen=True, slots=True)
 class FeeFacts:
     """One line as the hospital charges it: unit price in yuan, amount in fen.
@@ -86,8 +91,8 @@ def register(
     disease: str | None = None,
     emergency: bool | None = None,
 ) -> Registration:
-    """State how a visit is to be settled; what is not given stays. Refuses: NotAllowed, VisitUnknown."""
-    visit = own_visit(session, caller, visit_id)
+    """State how a visit is to be settled; what is not given stays. Refuses: NotAllowed, VisitUnknown, VisitOver."""
+    visit = _not_cancelled(own_visit(session, caller, visit_id))
     said = {"insutype": insutype, "med_type": med_type, "disease": disease, "emergency": emergency}
     given = {name: value for name, value in said.items() if value is not None}
     made = insert(Registration).values(visit_id=visit.id, **given | {"emergency": bool(emergency)})
@@ -100,9 +105,9 @@ def upload(session: Session, caller: Caller, *, visit_id: int, lines: Sequence[F
     """Take in fee lines of a visit, in any number of parts; the same line again changes nothing.
 
     Class, restriction and the ceiling at this hospital's level come from the catalogue. Answers the rows in the
-    order given. Refuses: NotAllowed, VisitUnknown, ItemUnknown, FeeWrong, FeeNumberTaken, BatchSettled.
+    order given. Refuses: NotAllowed, VisitUnknown, VisitOver, ItemUnknown, FeeWrong, FeeNumberTaken, BatchSettled.
     """
-    visit = own_visit(session, caller, visit_id, lock=True)
+    visit = _not_cancelled(own_visit(session, caller, visit_id, lock=True))
     level = directory.organisation(session, visit.organisation_id).level
     _check_numbers(lines)
     _refuse_settled(session, visit, {line.batch for line in lines})
@@ -127,9 +132,9 @@ def cancel_fees(
 ) -> int:
     """Drop lines that are not settled: of a batch, by number, or all of the visit; answers how many.
 
-    Refuses: NotAllowed, VisitUnknown, BatchSettled.
+    Refuses: NotAllowed, VisitUnknown, VisitOver, BatchSettled.
     """
-    visit = own_visit(session, caller, visit_id, lock=True)
+    visit = _not_cancelled(own_visit(session, caller, visit_id, lock=True))
     dropped = delete(FeeLine).where(FeeLine.visit_id == visit.id, _is_open())
     if batch is not None:
         _refuse_settled(session, visit, {batch})
@@ -172,6 +177,12 @@ def own_visit(session: Session, caller: Caller, visit_id: int, *, lock: bool = F
     visit = session.get(Visit, visit_id, with_for_update={"read": True} if lock else None)
     if visit is None or (caller.kind != "job" and visit.organisation_id != caller.organisation_id):
         raise VisitUnknown(visit=visit_id)
+    return visit
+
+
+def _not_cancelled(visit: Visit) -> Visit:
+    if visit.state == "cancelled":
+        raise VisitOver(visit=visit.number)
     return visit
 
 
@@ -224,7 +235,7 @@ def _check_returns(session: Session, visit: Visit, lines: Sequence[FeeFacts]) ->
     charged: list[FeeFacts | FeeLine] = [row for row in _open_lines(session, visit.id) if row.number not in numbers]
     charged += lines
     item = {row.number: (row.code, row.batch) for row in charged if row.returns is None}
-    left = {row.number: row.quantity for row in charged if row.returns is None}
+    left = {row.number: _left(row) for row in charged if row.returns is None}
     for row in charged:
         if row.returns is None:
             continue
@@ -235,6 +246,11 @@ def _check_returns(session: Session, visit: Visit, lines: Sequence[FeeFacts]) ->
             allowed = f"不超过 {left[row.returns]} / not more than that"
             raise FeeWrong(element=f"lines[{row.number}].quantity", found=row.quantity, allowed=allowed)
         left[row.returns] += row.quantity
+
+
+def _left(line: FeeFacts | FeeLine) -> Decimal:
+    """What of a line has not been refunded."""
+    return line.quantity - line.refunded if isinstance(line, FeeLine) else line.quantity
 
 
 def _same_content(stored: FeeLine, row: dict[str, Any]) -> None:

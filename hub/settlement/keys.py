@@ -1,28 +1,33 @@
 """Message keys: one row a message of a hospital, claimed before anything is done, so that the database decides."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from hub.db import run
+from hub.db import Statement, run, run_together
 from hub.faults import Conflict
 from hub.settlement.charges import Stands
-from hub.settlement.tables import SettlementKey
 
 Name = tuple[str, str]
 """organisation_id and key: what a hospital calls one of its messages."""
 
 
 class KeyTaken(Conflict):
-    zh = "报文号 {key} 已用于结算 {settlement_id}，内容与本次不同。请换新的报文号，或用原内容重发。"
-    en = "Message key {key} stands for settlement {settlement_id} with other content. Use a new key, or send the same."
+    """`element` is where the two messages differ."""
+
+    zh = "报文号 {key} 已用于结算 {settlement_id}，与本次的 {element} 不同。请换新的报文号，或用原内容重发。"
+    en = "Key {key} stands for settlement {settlement_id} with another {element}. Use a new key, or send the same."
 
 
 class KeyReversed(Conflict):
     zh = "报文号 {key} 已被冲正，不能再结算。请用新的报文号重新结算。"
     en = "Message key {key} was reversed before it arrived. Settle again under a new key."
+
+
+class KeyUndone(Conflict):
+    zh = "报文号 {key} 的结算 {settlement_id} 已撤销，不能再用这个报文号。要重新结算，请换新的报文号。"
+    en = "Settlement {settlement_id}, made under key {key}, was undone. To settle again, use a new key."
 
 
 class Known(NamedTuple):
@@ -37,8 +42,40 @@ class Known(NamedTuple):
         if self.settlement_id is None:
             return KeyReversed(key=self.key)
         if self.content_hash != content_hash:
-            return KeyTaken(key=self.key, settlement_id=self.settlement_id)
+            return KeyTaken(key=self.key, settlement_id=self.settlement_id, element="content")
         return Stands(self.settlement_id)
+
+
+def claim(session: Session, names: Mapping[Name, bytes]) -> dict[Name, int]:
+    """The names that are new, each with the id its settlement will have; a copy that runs is waited for."""
+    rows = sorted(names.items())
+    said = _named([name for name, _ in rows]) | {"h": [content_hash for _, content_hash in rows]}
+    return {(row[0], row[1]): row[2] for row in run(session, _CLAIM, said)}
+
+
+def known_keys(session: Session, names: Sequence[Name]) -> dict[Name, Known]:
+    """The names that were seen before."""
+    rows = run(session, _KNOWN, _named(names)) if names else []
+    return {(row.organisation_id, row.key): Known(*row[1:]) for row in rows}
+
+
+def letting_go(names: Sequence[Name]) -> list[Statement]:
+    """A refused message leaves no key, so that it may come again."""
+    return [(_LET_GO, _named(names))] if names else []
+
+
+def point(session: Session, names: Mapping[Name, int]) -> None:
+    """A new name for a settlement that stands already."""
+    run_together(session, pointing(names))
+
+
+def pointing(names: Mapping[Name, int]) -> list[Statement]:
+    """What `point` runs."""
+    return [(_POINT, _named(list(names)) | {"ids": list(names.values())})] if names else []
+
+
+def _named(names: Sequence[Name]) -> dict[str, Any]:
+    return {"o": [name[0] for name in names], "k": [name[1] for name in names]}
 
 
 # Sorted, so that two batches with the same keys wait for each other instead of for ever.
@@ -48,37 +85,16 @@ SELECT o, k, h, nextval('settlement_serial')
   FROM unnest(%(o)s::text[], %(k)s::text[], %(h)s::bytea[]) AS said(o, k, h)
     ON CONFLICT DO NOTHING RETURNING organisation_id, key, settlement_id"""
 
+_KNOWN = """
+SELECT organisation_id, key, content_hash, settlement_id
+  FROM unnest(%(o)s::text[], %(k)s::text[]) AS said(organisation_id, key)
+  JOIN settlement_key USING (organisation_id, key)"""
 
-def claim(session: Session, names: Mapping[Name, bytes]) -> dict[Name, int]:
-    """The names that are new, each with the id its settlement will have; a copy that runs is waited for."""
-    rows = sorted(names.items())
-    said = {"o": [name[0] for name, _ in rows], "k": [name[1] for name, _ in rows], "h": [h for _, h in rows]}
-    return {(row[0], row[1]): row[2] for row in run(session, _CLAIM, said)}
+_LET_GO = """
+DELETE FROM settlement_key AS t USING unnest(%(o)s::text[], %(k)s::text[]) AS said(o, k)
+ WHERE t.organisation_id = said.o AND t.key = said.k"""
 
-
-def known_keys(session: Session, names: Sequence[Name]) -> dict[Name, Known]:
-    """The names that were seen before."""
-    if not names:
-        return {}
-    t = SettlementKey
-    wanted = select(t.organisation_id, t.key, t.content_hash, t.settlement_id)
-    rows = session.execute(wanted.where(tuple_(t.organisation_id, t.key).in_(names)))
-    return {(row[0], row[1]): Known(*row[1:]) for row in rows}
-
-
-def let_go(session: Session, names: Iterable[Name]) -> None:
-    """A refused message leaves no key, so that it may come again."""
-    named = list(names)
-    if named:
-        t = SettlementKey
-        gone = delete(t).where(tuple_(t.organisation_id, t.key).in_(named))
-        session.execute(gone.execution_options(synchronize_session=False))
-
-
-def point(session: Session, names: Mapping[Name, int]) -> None:
-    """A new name for a settlement that stands already."""
-    if names:
-        t = SettlementKey
-        moved = update(t.__table__).where(t.organisation_id == bindparam("o"), t.key == bindparam("k"))  # type: ignore[arg-type]
-        rows = [{"o": o, "k": k, "stands": settlement_id} for (o, k), settlement_id in names.items()]
-        session.connection().execute(moved.values(settlement_id=bindparam("stands")), rows)
+_POINT = """
+UPDATE settlement_key AS t SET settlement_id = said.stands
+  FROM unnest(%(o)s::text[], %(k)s::text[], %(ids)s::bigint[]) AS said(o, k, stands)
+ WHERE t.organisation_id = said.o AND t.key = said.k"""

@@ -6,26 +6,42 @@ from datetime import date
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from hub import coverage, directory, people, trust
+from hub import coverage, directory, exchange, people, trust
 from hub.coverage import Explanation, Referral, Share, Step
 from hub.directory import Organisation
+from hub.faults import Fault
 from hub.records import Visit
 from hub.settlement.keys import known_keys
 from hub.settlement.rows import by_id
+from hub.settlement.standing import RefundedInPart, still
 from hub.settlement.tables import FeeLine, Settlement, SettlementKey
 from hub.settlement.undoing import SettlementUnknown
 from hub.trust import Caller
 from hub.units import Money
 
+LOCK_NOT_AVAILABLE = "55P03"
+
 
 @dataclass(frozen=True, slots=True)
 class KeyOutcome:
-    """What became of a message: "settled", "undone", "reversed" (refused for ever) or "unknown" (never seen)."""
+    """What became of a message.
+
+    settled ...... the settlement stands
+    refunded ..... in part; the settlement is that of the rest
+    undone ....... the settlement stands no longer
+    refused ...... `refusal` says why; the key may be used again
+    reversed ..... before it was seen; the key is refused for ever
+    in-progress .. it runs, and has not ended while we waited
+    asked ........ a platform further up was asked and its outcome is not known yet
+    unknown ...... never seen
+    """
 
     state: str
     settlement: Settlement | None = None
+    refusal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +94,28 @@ class Told:
 
 
 def by_key(session: Session, caller: Caller, *, key: str) -> KeyOutcome:
-    """What became of a message of the caller's hospital; one that is running is waited for. Refuses: NotAllowed."""
+    """What became of a message of the caller's hospital; one that is running is waited for, a while.
+
+    Refuses: NotAllowed.
+    """
     trust.require(caller, "settlement.read")
-    name = (caller.organisation_id or "", key)
-    _wait_for(session, name)
+    organisation_id = caller.organisation_id or ""
+    name = (organisation_id, key)
+    if not _wait_for(session, name):
+        return KeyOutcome("in-progress")
     known = known_keys(session, [name]).get(name)
     if known is None:
-        return KeyOutcome("unknown")
+        refusal = _refusal(session, organisation_id, key)
+        return KeyOutcome("unknown") if refusal is None else KeyOutcome("refused", refusal=refusal)
     if known.settlement_id is None:
         return KeyOutcome("reversed")
-    row = by_id(session, [known.settlement_id])[known.settlement_id]
-    return KeyOutcome("undone" if row.state == "cancelled" else "settled", row)
+    row = by_id(session, [known.settlement_id]).get(known.settlement_id)
+    if row is None:
+        return KeyOutcome("asked")
+    outcome = still(session, row, key)
+    if isinstance(outcome, RefundedInPart):
+        return KeyOutcome("refunded", session.get_one(Settlement, outcome.facts["stands"]))
+    return KeyOutcome("undone" if isinstance(outcome, Fault) else "settled", row)
 
 
 def settlement(session: Session, caller: Caller, settlement_id: int) -> Settlement:
@@ -206,8 +233,25 @@ def _is_bureau(session: Session, caller: Caller) -> bool:
     return own is not None and directory.organisation(session, own).tier == "bureau"
 
 
-def _wait_for(session: Session, name: tuple[str, str]) -> None:
-    """A running copy holds its key; asking for the same key waits until it has ended, and leaves nothing."""
-    with session.begin_nested() as attempt:
+def _wait_for(session: Session, name: tuple[str, str]) -> bool:
+    """A running copy holds its key; asking for the same key waits until it has ended, and leaves nothing.
+
+    False when it still runs after the time that the session waits for a lock.
+    """
+    attempt = session.begin_nested()
+    try:
         session.execute(insert(SettlementKey).values(organisation_id=name[0], key=name[1]).on_conflict_do_nothing())
+    except OperationalError as trouble:
         attempt.rollback()
+        if getattr(trouble.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+            raise
+        return False
+    attempt.rollback()
+    return True
+
+
+def _refusal(session: Session, organisation_id: str, key: str) -> str | None:
+    """The sentence with which the last message of a hospital under this key was refused, if it was."""
+    copies = exchange.earlier_of(session, senders=trust.systems_of(session, organisation_id), key=key)
+    refused = copies[0] if copies and copies[0].outcome not in (None, exchange.GOOD) else None
+    return None if refused is None else refused.fault or refused.outcome

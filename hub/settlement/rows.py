@@ -7,8 +7,8 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session, class_mapper
 
-from hub.coverage import Explanation, Moved, Movement, document_of, move
-from hub.db import run
+from hub.coverage import Explanation, Moved, Movement, document_of, moving
+from hub.db import Statement
 from hub.settlement.charges import Prepared, clearing_type
 from hub.settlement.tables import AMOUNTS, SETTLEMENT, Settlement
 from hub.trust import Caller
@@ -52,6 +52,7 @@ def settlement_row(caller: Caller, ready: Prepared, explanation: Explanation, *,
         "last_line_id": ready.last_line_id,
         "bill": document_of(known.pack.id, ready.bill, ready.standing),
         "shares": explanation.shares,
+        "platform": None,
     }
 
 
@@ -92,13 +93,12 @@ def moved_by(row: Row) -> Moved:
     )
 
 
-def write(session: Session, rows: Sequence[Row]) -> None:
+def writing(rows: Sequence[Row]) -> list[Statement]:
     """Settlements (each now standing for its charge batch) or counter-entries, their postings, what they move."""
     if not rows:
-        return
+        return []
     said = {"rows": msgspec.json.encode(rows, enc_hook=int).decode()}
-    run(session, _WRITE, said)
-    move(session, [moved_by(row) for row in rows])
+    return [(_WRITE, said), *moving([moved_by(row) for row in rows])]
 
 
 def as_settlement(row: Row) -> Settlement:

@@ -10,19 +10,28 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from hub.coverage import Explanation
-from hub.faults import Conflict, Fault
+from hub.coverage import Explanation, SettledUpstream
+from hub.db import run_together
+from hub.faults import Conflict, Fault, Unavailable
 from hub.settlement.charges import Charge, Place, Prepared, Stands, places, prepare
-from hub.settlement.keys import Name, claim, known_keys, let_go, point
-from hub.settlement.rows import Row, as_settlement, by_id, settlement_row, write
+from hub.settlement.keys import KeyTaken, Name, claim, known_keys, letting_go, pointing
+from hub.settlement.rows import Row, as_settlement, by_id, settlement_row, writing
+from hub.settlement.standing import differing, still
 from hub.settlement.tables import Settlement
-from hub.settlement.telling import News, tell
+from hub.settlement.telling import News, telling
 from hub.trust import Caller
 
 
 class AlreadySettled(Conflict):
     zh = "该收费批次已结算，结算号 {settlement_id}。"
     en = "This charge batch is already settled as {settlement_id}."
+
+
+class OutcomeNotKnown(Unavailable):
+    """Something was asked of a platform further up, and what it did is not known yet."""
+
+    zh = "上级医保平台对报文 {key} 的处理结果暂未确认。请勿换报文号重做，稍后用同一报文号重新查询或重发。"
+    en = "The platform's outcome for message {key} is not yet known. Ask again later under the same message id."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,7 @@ def quote(session: Session, caller: Caller, charge: Charge) -> Explanation:
     """What settling now would give, to the fen; writes nothing and locks nothing.
 
     Refuses: NotAllowed, VisitUnknown, VisitOver, NotInsured, PackMissing, ChronicNotFiled, NothingToSettle,
-    TotalDiffers, BillWrong, AlreadySettled.
+    TotalDiffers, BillWrong, AlreadySettled, SettledUpstream.
     """
     (place,) = places(session, [(caller, charge.visit_id)], lock=False)
     if isinstance(place, Fault):
@@ -53,13 +62,16 @@ def quote(session: Session, caller: Caller, charge: Charge) -> Explanation:
         raise ready
     if isinstance(ready, Stands):
         raise AlreadySettled(settlement_id=ready.settlement_id)
+    if ready.entitlement.enrolment.upstream:
+        raise SettledUpstream(area=ready.entitlement.enrolment.area)
     return ready.explain()
 
 
 def settle(session: Session, caller: Caller, charge: Charge, *, key: str, content_hash: bytes) -> Settlement:
     """Settle a charge. The same key and content again is the same settlement, a new key for the same batch too.
 
-    Refuses: what `quote` refuses, except AlreadySettled; KeyTaken, KeyReversed.
+    Refuses: what `quote` refuses, except AlreadySettled; KeyTaken, KeyReversed, KeyUndone, RefundedInPart,
+    OutcomeNotKnown.
     """
     (outcome,) = settle_many(session, [Order(caller, charge, key, content_hash)])
     if isinstance(outcome, Fault):
@@ -78,7 +90,7 @@ def settle_many(session: Session, orders: Sequence[Order]) -> list[Settlement | 
     while waiting:
         turn, waiting = _one_of_each(waiting)
         outcomes |= zip((i for i, _ in turn), _settle_round(session, [asked for _, asked in turn]), strict=True)
-    return _settlements(session, [outcomes[i] for i in range(len(orders))])
+    return _settlements(session, orders, [outcomes[i] for i in range(len(orders))])
 
 
 def _one_of_each(waiting: list[tuple[int, Asked]]) -> tuple[list[tuple[int, Asked]], list[tuple[int, Asked]]]:
@@ -105,12 +117,11 @@ def _settle_round(session: Session, asked: Sequence[Asked]) -> list[Outcome]:
         name = _name(order, place)
         outcomes[name] = _decide(order, prepared, claimed[name])
     written = [(order, place, row) for order, place in fresh if isinstance(row := outcomes[_name(order, place)], dict)]
-    write(session, [row for _, _, row in written])
-    let_go(session, [name for name, outcome in outcomes.items() if isinstance(outcome, Fault)])
-    point(session, {name: stands.settlement_id for name, stands in outcomes.items() if isinstance(stands, Stands)})
-    if written:
-        news = [News(row, place.visit.hospital, place.telephone) for _, place, row in written]
-        tell(session, written[0][0].caller, news)
+    refused = [name for name, outcome in outcomes.items() if isinstance(outcome, Fault)]
+    standing = {name: stands.settlement_id for name, stands in outcomes.items() if isinstance(stands, Stands)}
+    news = [News(row, place.visit.hospital, place.telephone) for _, place, row in written]
+    writes = [*writing([row for _, _, row in written]), *letting_go(refused), *pointing(standing)]
+    run_together(session, [*writes, *telling(asked[0][0].caller, news)])
     for name, (order, _) in zip(names, asked, strict=True):
         if name in known:
             outcomes[name] = known[name].repeat(order.content_hash)
@@ -131,13 +142,22 @@ def _name(order: Order, place: Place) -> Name:
     return place.visit.organisation_id, order.key
 
 
-def _settlements(session: Session, outcomes: Sequence[Outcome]) -> list[Settlement | Fault]:
-    """Rows just written as settlements, those that stood read back."""
-    standing = by_id(session, {outcome.settlement_id for outcome in outcomes if isinstance(outcome, Stands)})
+def _settlements(session: Session, orders: Sequence[Order], outcomes: Sequence[Outcome]) -> list[Settlement | Fault]:
+    """Rows just written as settlements, those that stood read back.
+
+    What was undone since stands no longer; what a platform was asked for is not there yet.
+    """
+    named = {outcome.settlement_id for outcome in outcomes if isinstance(outcome, Stands)}
+    named |= {outcome.facts["settlement_id"] for outcome in outcomes if isinstance(outcome, KeyTaken)}
+    standing = by_id(session, named) if named else {}
     settled: list[Settlement | Fault] = []
-    for outcome in outcomes:
+    for order, outcome in zip(orders, outcomes, strict=True):
         if isinstance(outcome, Stands):
-            settled.append(standing[outcome.settlement_id])
+            row = standing.get(outcome.settlement_id)
+            settled.append(OutcomeNotKnown(key=order.key) if row is None else still(session, row, order.key))
+        elif isinstance(outcome, KeyTaken) and outcome.facts["settlement_id"] in standing:
+            stands = standing[outcome.facts["settlement_id"]]
+            settled.append(KeyTaken(**outcome.facts | {"element": differing(order.charge, stands)}))
         else:
             settled.append(outcome if isinstance(outcome, Fault) else as_settlement(outcome))
     return settled

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Numeric,
     Sequence,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -60,6 +61,7 @@ class FeeLine(Base):
     """One charged item of a visit. A return is a line of its own with a negative quantity, naming what it returns.
 
     A line is open until its batch has a ChargeKey, or, in a stay, until a standing settlement's last_line_id.
+    `refunded` of its quantity was taken back after it had been settled; quantity and amount stay as uploaded.
     """
 
     __tablename__ = "fee_line"
@@ -68,6 +70,7 @@ class FeeLine(Base):
         CheckConstraint("(quantity < 0) = (returns IS NOT NULL)", name="only_a_return_is_negative"),
         CheckConstraint("unit_price >= 0 AND ceiling >= 0", name="prices_not_negative"),
         CheckConstraint("item_class IN ('A', 'B', 'C')", name="item_class_known"),
+        CheckConstraint("refunded = 0 OR refunded BETWEEN 0 AND quantity", name="refunded_at_most_all"),
     )
 
     id: Mapped[int] = identity()
@@ -86,6 +89,7 @@ class FeeLine(Base):
     restricted: Mapped[bool]
     approved: Mapped[bool]
     occurred_at: Mapped[datetime]
+    refunded: Mapped[Decimal] = mapped_column(Numeric(16, 4), server_default=text("0"))
 
 
 class Settlement(Base):
@@ -94,6 +98,9 @@ class Settlement(Base):
     `day` is the bill's, which decides year and pack; settled_on is the China day of settled_at, by which books are
     reconciled. `bill` is the adjudicated bill with the person's standing, as `coverage.bill_of` reads it, so it
     re-runs exactly; `shares` holds every line's part in the order of `coverage.Share`.
+
+    Settled by a platform further up, the amounts are the platform's, `platform` holds its own words and what was
+    found beside them (see upstream/), and `bill` and `shares` are our calculation for comparison.
     """
 
     __tablename__ = "settlement"
@@ -104,9 +111,11 @@ class Settlement(Base):
         Index("settlement_books_idx", "organisation_id", "settled_on"),
         Index("settlement_person_idx", "person_id", "year", "insutype"),
         Index("settlement_visit_idx", "visit_id"),
-        CheckConstraint("total = fund + account + cash", name="who_pays_foots"),
-        CheckConstraint('total = "over" + own + "first" + "scope"', name="what_is_charged_foots"),
-        CheckConstraint("fund = pool + large + serious + civil + aid", name="funds_foot"),
+        CheckConstraint("platform IS NOT NULL OR total = fund + account + cash", name="who_pays_foots"),
+        CheckConstraint(
+            'platform IS NOT NULL OR total = "over" + own + "first" + "scope"', name="what_is_charged_foots"
+        ),
+        CheckConstraint("platform IS NOT NULL OR fund = pool + large + serious + civil + aid", name="funds_foot"),
         CheckConstraint("(undoes IS NULL AND total >= 0) OR (undoes IS NOT NULL AND total <= 0)", name="sign"),
     )
 
@@ -154,10 +163,14 @@ class Settlement(Base):
     last_line_id: Mapped[int]
     bill: Mapped[dict[str, Any]] = mapped_column(JSON)
     shares: Mapped[list[Any]] = mapped_column(JSON)
+    platform: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class SettlementKey(Base):
-    """What a sender calls its message (msgid), and what became of it. No settlement: reversed before it was seen."""
+    """What a sender calls its message (msgid), and what became of it. No settlement: reversed before it was seen.
+
+    An id without a row in `settlement` is kept for what a platform has been asked and has not answered yet.
+    """
 
     __tablename__ = "settlement_key"
 
@@ -168,7 +181,7 @@ class SettlementKey(Base):
 
 
 class ChargeKey(Base):
-    """One charge batch of a visit is settled once: the settlement that stands for it."""
+    """One charge batch of a visit is settled once: the one that stands for it, or is being asked for upstream."""
 
     __tablename__ = "charge_key"
 
@@ -177,10 +190,30 @@ class ChargeKey(Base):
     settlement_id: Mapped[int]
 
 
+class Refund(Base):
+    """Part of a settlement was taken back: its counter-entry, and the settlement of the rest that stands for it.
+
+    `replaces` is unique, so one settlement is refunded once; the next refund is of the one that stands. `lines` are
+    pairs of line number and quantity.
+    """
+
+    __tablename__ = "refund"
+    __append_only__ = True
+    __table_args__ = (UniqueConstraint("replaces"),)
+
+    settlement_id: Mapped[int] = mapped_column(ForeignKey("settlement.id"), primary_key=True, autoincrement=False)
+    replaces: Mapped[int] = mapped_column(ForeignKey("settlement.id"))
+    counter_id: Mapped[int] = mapped_column(ForeignKey("settlement.id"))
+    reason: Mapped[str]
+    lines: Mapped[list[Any]]
+
+
 class Posting(Base):
     """One leg of a settlement: what leaves a payer is negative, what the hospital is owed positive; legs sum to zero.
 
     Accounts: fund.pool fund.large fund.serious fund.civil fund.aid person.account person.cash hospital.receivable.
+    What a platform settled moves the funds of its area: fund.429900.pool and so on, with person.429900.account,
+    hospital.share for what the hospital bears, and suspense.429900 for what the platform's own figures leave open.
     """
 
     __tablename__ = "posting"

@@ -37,9 +37,13 @@ CHECKS = {
     "a settlement's legs are its amounts": """
         SELECT 'settlement/' || s.id || ' ' || leg.account, coalesce(p.amount, 0)::bigint, leg.amount
           FROM settlement AS s
+         CROSS JOIN LATERAL (SELECT coalesce(s.platform->>'area' || '.', '') AS of) AS area
          CROSS JOIN LATERAL (VALUES
-               ('fund.pool', -s.pool), ('fund.large', -s.large), ('fund.serious', -s.serious),
-               ('fund.civil', -s.civil), ('fund.aid', -s.aid), ('person.account', -s.account),
+               ('fund.' || area.of || 'pool', -s.pool), ('fund.' || area.of || 'large', -s.large),
+               ('fund.' || area.of || 'serious', -s.serious), ('fund.' || area.of || 'civil', -s.civil),
+               ('fund.' || area.of || 'aid', -s.aid), ('person.' || area.of || 'account', -s.account),
+               ('fund.' || area.of || 'other', -coalesce((s.platform->>'other')::bigint, 0)),
+               ('hospital.share', -coalesce((s.platform->>'hospital')::bigint, 0)),
                ('person.cash', -s.cash), ('hospital.receivable', s.total)) AS leg(account, amount)
           LEFT JOIN (SELECT settlement_id, account, sum(amount) AS amount FROM posting GROUP BY 1, 2) AS p
             ON p.settlement_id = s.id AND p.account = leg.account
@@ -57,7 +61,7 @@ CHECKS = {
                    sum(large) AS large, sum(serious) AS serious, sum(aid) AS aid, sum(own_in_scope) AS own_in_scope,
                    sum(deductible) FILTER (WHERE care = 'outpatient' AND disease IS NULL) AS outpatient_deductible,
                    sum(pool) FILTER (WHERE care = 'outpatient' AND disease IS NULL) AS outpatient_pool
-              FROM settlement GROUP BY person_id, year, insutype)
+              FROM settlement WHERE platform IS NULL GROUP BY person_id, year, insutype)
         SELECT 'accumulator/' || person_id || '/' || year || '/' || insutype || ' ' || both_sides.name,
                both_sides.found, both_sides.derived
           FROM accumulator AS a FULL JOIN moved AS m USING (person_id, year, insutype)
@@ -78,17 +82,22 @@ CHECKS = {
                coalesce(u.paid, 0), coalesce(m.paid, 0)::bigint
           FROM chronic_use AS u
           FULL JOIN (SELECT person_id, year, insutype, disease, sum(pool) AS paid
-                       FROM settlement WHERE disease IS NOT NULL GROUP BY 1, 2, 3, 4) AS m
+                       FROM settlement WHERE disease IS NOT NULL AND platform IS NULL
+                      GROUP BY 1, 2, 3, 4) AS m
          USING (person_id, year, insutype, disease)
          WHERE coalesce(u.paid, 0) <> coalesce(m.paid, 0) ORDER BY 1 LIMIT :most""",
     "accounts are credits less what settlements took": """
         SELECT 'personal_account/' || a.person_id, a.balance, (coalesce(c.amount, 0) - coalesce(s.amount, 0))::bigint
           FROM personal_account AS a
           LEFT JOIN (SELECT person_id, sum(amount) AS amount FROM account_credit GROUP BY 1) AS c USING (person_id)
-          LEFT JOIN (SELECT person_id, sum(account) AS amount FROM settlement GROUP BY 1) AS s USING (person_id)
+          LEFT JOIN (SELECT person_id, sum(account) AS amount
+                       FROM settlement WHERE platform IS NULL GROUP BY 1) AS s USING (person_id)
          WHERE a.balance <> coalesce(c.amount, 0) - coalesce(s.amount, 0) ORDER BY 1 LIMIT :most""",
     "a charge batch points at a standing settlement": """
         SELECT 'charge_key/' || k.visit_id || '/' || k.batch, k.settlement_id, coalesce(s.id, 0)
           FROM charge_key AS k LEFT JOIN settlement AS s ON s.id = k.settlement_id AND s.state = 'active'
-         WHERE s.id IS NULL ORDER BY 1 LIMIT :most""",
+         WHERE s.id IS NULL AND NOT EXISTS (
+               SELECT FROM forwarded AS f WHERE f.settlement_id = k.settlement_id
+                  AND f.state IN ('asked', 'unanswered', 'reversal-unconfirmed'))
+         ORDER BY 1 LIMIT :most""",
 }

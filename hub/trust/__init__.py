@@ -8,7 +8,7 @@ grants.py ........ which organisation may see which person, and admit()
 audit.py ......... one row a call, chained in batches afterwards
 """
 
-from hub.trust.audit import Audit, AuditSeal, audit, audit_many, audit_row, chain
+from hub.trust.audit import Audit, AuditSeal, audit, audit_many, audit_row, auditing, chain
 from hub.trust.callers import SCOPES, Caller, NotAllowed, RecordUnknown, require
 from hub.trust.credentials import (
     Credential,
@@ -22,6 +22,7 @@ from hub.trust.credentials import (
     keyed,
     mllp_peer,
     revoke,
+    systems_of,
 )
 from hub.trust.grants import BreakGlassNeedsReason, Grant, acts_for, admit, break_glass, end_grants, grant, grant_many
 from hub.trust.sealing import Keyring, Sealed, SealedBytes, SealedJson, blind, install, seal, unseal
@@ -71,6 +72,7 @@ __all__ = [
     "audit",
     "audit_many",
     "audit_row",
+    "auditing",
     "bearer",
     "bearers",
     "blind",
@@ -93,6 +95,7 @@ __all__ = [
     "send_code",
     "session_caller",
     "staff_sign_in",
+    "systems_of",
     "unseal",
     "verify_code",
 ]

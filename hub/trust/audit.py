@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ForeignKey, LargeBinary, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hub.db import Base, identity, run
+from hub.db import Base, Statement, identity, run
 from hub.trust.callers import Caller
 
 SETTLING = timedelta(minutes=1)
@@ -84,7 +84,12 @@ def audit_row(
 
 def audit_many(session: Session, rows: Sequence[dict[str, object]]) -> None:
     """Write the rows of calls that share a transaction, in one statement; each is what `audit_row` answers."""
-    run(session, _AUDIT_MANY, {"rows": json.dumps(rows, default=_instant)})
+    run(session, *auditing(rows))
+
+
+def auditing(rows: Sequence[dict[str, object]]) -> Statement:
+    """What `audit_many` runs, for a door that runs it together with others."""
+    return _AUDIT_MANY, {"rows": json.dumps(rows, default=_instant)}
 
 
 def chain(session: Session, *, at: datetime, batch: int = 5000) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ARRAY, CheckConstraint, Index, LargeBinary, UniqueConstraint, any_, bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hub.db import Base, identity, run
+from hub.db import Base, Ready, identity, run
 from hub.faults import Forbidden
 from hub.trust.callers import Caller
 from hub.trust.sealing import Sealed, unseal
@@ -67,6 +67,12 @@ def issue_token(
         session, kind="token", name=name, organisation_id=organisation_id, scopes=scopes, at=at, token_hash=_hash(token)
     )
     return token
+
+
+def systems_of(session: Session, organisation_id: str) -> list[str]:
+    """The names under which the systems of an institution call, revoked ones too."""
+    wanted = select(Credential.name).where(Credential.organisation_id == organisation_id)
+    return list(session.scalars(wanted.distinct()))
 
 
 def issue_access_key(
@@ -127,8 +133,7 @@ def bearer(session: Session, token: str, door: Door) -> Caller:
 def bearers(session: Session, asked: Sequence[tuple[str, Door]]) -> list[Caller | CredentialRefused]:
     """The callers behind many tokens, or for each the Fault; one statement, for calls that share a transaction."""
     hashes = [_hash(token) for token, _ in asked]
-    rows = session.scalars(_BY_TOKEN, {"hashes": list(set(hashes))})
-    known = {row.token_hash: row for row in rows if row.revoked_at is None}
+    known = {row.token_hash: row for row in _BY_TOKEN.rows(session, hashes=list(set(hashes)))}
     return [
         _as_caller(known[found], at) if found in known else CredentialRefused(what="Bearer")
         for found, (_, at) in zip(hashes, asked, strict=True)
@@ -199,6 +204,10 @@ _BY_ACCESS_KEY = """
 SELECT name, organisation_id, scopes, secret FROM credential
  WHERE kind = 'access-key' AND name = ANY(%(names)s::text[]) AND revoked_at IS NULL"""
 
-_BY_TOKEN = select(Credential).where(
-    Credential.kind == "token", Credential.token_hash == any_(bindparam("hashes", type_=ARRAY(LargeBinary)))
+_BY_TOKEN = Ready(
+    select(Credential.token_hash, Credential.name, Credential.organisation_id, Credential.scopes).where(
+        Credential.kind == "token",
+        Credential.token_hash == any_(bindparam("hashes", type_=ARRAY(LargeBinary))),
+        Credential.revoked_at.is_(None),
+    )
 )

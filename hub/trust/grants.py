@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Index, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hub.db import Base, identity
+from hub.db import Base, identity, run
 from hub.faults import Missing
 from hub.trust.callers import Caller, RecordUnknown
 
@@ -76,7 +76,7 @@ def grant(
         "reason": reason,
         "written_by": f"{caller.kind}/{caller.id}",
     }
-    session.connection().exec_driver_sql(_GRANT, said)
+    run(session, _GRANT, said)
 
 
 def grant_many(session: Session, basis: str, rows: Sequence[tuple[Caller, int, str, str, datetime]]) -> None:
@@ -94,7 +94,7 @@ def grant_many(session: Session, basis: str, rows: Sequence[tuple[Caller, int, s
         }
         for caller, person_id, organisation_id, source, until in rows
     ]
-    session.connection().exec_driver_sql(_GRANT_MANY, {"rows": json.dumps(said)})
+    run(session, _GRANT_MANY, {"rows": json.dumps(said)})
 
 
 def end_grants(session: Session, caller: Caller, *, source: str, until: datetime) -> None:

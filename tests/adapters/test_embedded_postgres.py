@@ -1,5 +1,6 @@
 """A PostgreSQL of our own: made, started, left by a killed process, taken over, ended."""
 
+import os
 import pwd
 import shutil
 import signal
@@ -7,6 +8,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +61,32 @@ def test_a_server_left_by_a_killed_process_is_taken_over_and_ended(folder: Path)
     with left, psycopg.connect(left.dsn()) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
     assert not left.running()
+
+
+def test_a_server_that_was_killed_is_started_again_with_what_was_committed(folder: Path) -> None:
+    with EmbeddedPostgres(folder) as server:
+        with psycopg.connect(server.dsn()) as connection:
+            connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
+        assert not server.revive(), "it lives"
+        assert server.pid is not None
+        killed = server.pid
+        os.kill(killed, signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while not server.revive():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert server.pid != killed
+        with psycopg.connect(server.dsn()) as connection:
+            assert connection.execute("SELECT number FROM kept").fetchone() == (7,)
+
+
+def test_a_pid_file_whose_number_another_program_has_now_is_no_hindrance(folder: Path) -> None:
+    with EmbeddedPostgres(folder, fsync=False) as server:
+        pid_file = server.data / "postmaster.pid"
+        left = pid_file.read_text()
+    pid_file.write_text(left.replace(left.split()[0], str(os.getpid()), 1))
+    with EmbeddedPostgres(folder, fsync=False) as server:
+        assert server.running()
 
 
 def test_data_of_another_version_are_refused_with_what_to_do(folder: Path) -> None:

@@ -4,9 +4,9 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
-from adapters.gather import Gatherer, OutcomeUnknown, QueueFull, WaitedTooLong
+from adapters.gather import Gatherer, QueueFull, WaitedTooLong
 from hub.faults import Conflict, Fault
 
 
@@ -132,14 +132,6 @@ def test_when_one_item_breaks_a_batch_only_the_poison_fails(trouble):
         with pytest.raises(type(trouble)):
             rest[1].result(5)
     assert calls == [[1], [2, 13, 4], [2], [13], [4]]
-
-
-def test_a_connection_lost_in_the_middle_leaves_the_outcome_to_be_asked_for():
-    def work(session, items):
-        raise OperationalError("commit", {}, Exception("gone"), connection_invalidated=True)
-
-    with gatherer(work) as made, pytest.raises(OutcomeUnknown):
-        made.call(1)
 
 
 def test_a_bug_reaches_its_callers_and_the_writer_goes_on():

@@ -13,6 +13,7 @@ from adapters.app import create_app
 from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.settings import Settings
 from tests.conftest import _clone
+from tests.faults.national import Ask, asking
 from tests.faults.world import World, bugs, inhabited
 
 
@@ -33,6 +34,11 @@ def world(peopled: World, server: EmbeddedPostgres) -> Iterator[World]:
     wrong = sorted({_where(line) for line in lines if line["log_level"] == "error"})
     assert not wrong, f"{len(wrong)} bugs:\n" + "\n".join(wrong[:40])
     assert bugs() == before
+
+
+@pytest.fixture
+def ask(world: World) -> Iterator[Ask]:
+    yield from asking(world)
 
 
 def _with_exception(logger: Any, method: str, line: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -14,6 +13,7 @@ from adapters.nhsa.tables import transaction
 from fixtures.simulators.nhsa_client import Hospital
 from tests.faults.bad import mutated
 from tests.faults.doors import SERVED, Door, Findings, refused_in_form
+from tests.faults.national import Ask
 from tests.faults.samples import transactions
 from tests.faults.world import SECRET, World
 from tests.region import COUNTY, TERTIARY
@@ -34,34 +34,6 @@ WRONG: list[Any] = [
     {},
     None,
 ]
-Answer = dict[str, Any]
-Ask = Callable[..., Answer]
-
-
-@pytest.fixture
-def ask(world: World) -> Iterator[Ask]:
-    """`ask(infno, input)`: one signed call and its answer, whatever it is; it is never less than the form."""
-    hospitals: dict[str, Hospital] = {}
-
-    def call(infno: str, said: Any, *, institution: str = TERTIARY, differs: Answer | None = None) -> Answer:
-        if institution not in hospitals:
-            hospitals[institution] = Hospital("http://hub", institution, "示例医院", f"{institution}/nhsa", SECRET)
-        hospital = hospitals[institution]
-        message = json.loads(hospital.envelope(infno, {}, msgid=hospital.next_msgid())) | {"input": said}
-        headers = {"content-type": "application/json"} | hospital.signed(infno)
-        answer = world.send(
-            "POST", f"/nhsa/{infno}", content=json.dumps(message | (differs or {})).encode(), headers=headers
-        )
-        assert answer.status_code == 200, answer.text[:300]
-        if answer.headers["content-type"] != "application/json":
-            return {"infcode": 0, "output": {}}
-        if answer.json()["infcode"] != 0:
-            refused_in_form(Door("POST", f"/nhsa/{infno}"), answer)
-        return answer.json()
-
-    yield call
-    for hospital in hospitals.values():
-        hospital.close()
 
 
 def required(infno: str) -> list[tuple[str, str]]:

@@ -39,6 +39,21 @@ def test_many_snapshots_say_what_each_alone_says(session: Session) -> None:
     of_card = people.clusters(session, [first.id, second.id, 999_999])
     assert of_card == {first.id: (first.id, same.id), second.id: (second.id,)}
     wanted = [(first.id, TERTIARY), (second.id, TERTIARY), (second.id, COUNTY), (first.id, None)]
-    found = people.snapshots(session, wanted, of_card)
+    found = people.snapshots(session, wanted)
     assert found == {pair: people.snapshot(session, *pair) for pair in wanted}
-    assert found[first.id, TERTIARY]["mrn"] == "M-3"
+    assert [found[pair]["mrn"] for pair in wanted] == ["M-3", "M-2", None, None]
+    assert found[second.id, COUNTY] == {
+        "person_id": second.id,
+        "card": second.card_number,
+        "certno": second.certno,
+        "name": second.name,
+        "gender": second.gender,
+        "birth_date": second.birth_date.isoformat(),
+        "telephone": second.telephone,
+        "mrn": None,
+    }
+
+
+def test_a_snapshot_of_nobody_is_refused(session: Session) -> None:
+    with pytest.raises(people.PersonUnknown):
+        people.snapshot(session, 999_999, TERTIARY)

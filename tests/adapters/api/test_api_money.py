@@ -42,16 +42,17 @@ def test_a_bill_is_read_with_every_fen_explained(his: Peer, settled: tuple[int, 
 
 
 def test_what_became_of_a_message_is_asked_by_its_key(his: Peer, settled: tuple[int, int]) -> None:
-    found = his("GET", "/api/v1/settlements/by-key?key=m1").json()
+    found = his("GET", "/api/v1/settlements/by-key/m1").json()
     assert (found["state"], found["settlement"]["settlement_id"]) == ("settled", settled[1])
-    assert his("GET", "/api/v1/settlements/by-key?key=m2").json() == {"state": "unknown", "settlement": None}
+    never = {"state": "unknown", "settlement": None, "refusal": None}
+    assert his("GET", "/api/v1/settlements/by-key/m2").json() == never
 
 
 def test_a_stranger_sees_neither_bill_nor_settlements(engine: Engine, settled: tuple[int, int]) -> None:
     stranger = Peer(ROUTES, token_for(engine, COUNTY))
     assert stranger("GET", f"/api/v1/settlements/{settled[1]}/bill").status_code == 404
     assert stranger("GET", f"/api/v1/settlements?person_id={settled[0]}").json() == []
-    assert stranger("GET", "/api/v1/settlements/by-key?key=m1").json()["state"] == "unknown"
+    assert stranger("GET", "/api/v1/settlements/by-key/m1").json()["state"] == "unknown"
 
 
 def test_an_estimate_compares_levels_with_and_without_a_referral(his: Peer, settled: tuple[int, int]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import httpx
 import pytest
@@ -79,37 +80,42 @@ class Insured:
         }
 
 
+def insured_in(
+    session: Session, serial: int = 1, insutype: str = "310", *, balance: str = "0.00", **facts: object
+) -> Insured:
+    """A synthetic citizen, registered and enrolled, with the example pack in force."""
+    psn_no = f"420500{serial:020d}"
+    person, bureau = a_person(session, serial), system(BUREAU, at=datetime(2026, 1, 1, tzinfo=UTC))
+    with_pack(session)
+    coverage.enrol(
+        session,
+        bureau,
+        person_id=person.id,
+        insutype=insutype,
+        psn_no=psn_no,
+        psn_type="11" if insutype == "310" else "15",
+        area="420500",
+        since=date(2024, 1, 1),
+        source="tests",
+        **facts,
+    )
+    people.register(
+        session,
+        bureau,
+        demographics=Demographics(person.name, person.gender, person.birth_date),
+        identifiers=[Identification("certno/01", person.certno), Identification("psn_no", psn_no)],
+    )
+    if Decimal(balance):
+        coverage.credit(session, bureau, person_id=person.id, amount=Money.yuan(balance), source="tests")
+    return Insured(person.id, psn_no, person.certno, person.name, insutype)
+
+
 @pytest.fixture
 def insure(engine: Engine) -> Callable[..., Insured]:
-    """`insure(1, "310")` registers a synthetic citizen and enrols them, with the example pack in force."""
+    """`insure(1, "310")`: what `insured_in` makes, committed."""
 
-    def enrol(serial: int = 1, insutype: str = "310", *, balance: str = "0.00", **facts: object) -> Insured:
-        psn_no = f"420500{serial:020d}"
-        at = datetime(2026, 1, 1, tzinfo=UTC)
+    def enrol(serial: int = 1, insutype: str = "310", **facts: Any) -> Insured:
         with Session(engine) as session, session.begin():
-            person = a_person(session, serial)
-            bureau = system(BUREAU, at=at)
-            with_pack(session)
-            coverage.enrol(
-                session,
-                bureau,
-                person_id=person.id,
-                insutype=insutype,
-                psn_no=psn_no,
-                psn_type="11" if insutype == "310" else "15",
-                area="420500",
-                since=date(2024, 1, 1),
-                source="tests",
-                **facts,
-            )
-            people.register(
-                session,
-                bureau,
-                demographics=Demographics(person.name, person.gender, person.birth_date),
-                identifiers=[Identification("certno/01", person.certno), Identification("psn_no", psn_no)],
-            )
-            if Decimal(balance):
-                coverage.credit(session, bureau, person_id=person.id, amount=Money.yuan(balance), source="tests")
-            return Insured(person.id, psn_no, person.certno, person.name, insutype)
+            return insured_in(session, serial, insutype, **facts)
 
     return enrol

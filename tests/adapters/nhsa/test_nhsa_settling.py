@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from hub import settlement
 from hub.settlement import Posting, Settlement
 from tests.adapters.nhsa.cashier import Window, fee
-from tests.region import COUNTY, TERTIARY
+from tests.region import COUNTY, TERTIARY, system
 
 BED, ANTIBODY, COMPANION, ECHO, VITAMINS = "S-BED-01", "D-EX-0001", "S-ESC-01", "S-ECHO-01", "D-RES-01"
 MONEY = [
@@ -126,8 +127,48 @@ def test_another_system_with_a_new_message_id_gets_the_settlement_that_stands(ch
 def test_the_same_message_id_with_another_total_is_refused(charged, engine):
     msgid = charged.hospital.next_msgid()
     charged.settle(msgid=msgid)
-    assert not charged.settle(msgid=msgid, acct_used_flag="0").accepted
+    other = charged.settle(msgid=msgid, acct_used_flag="0")
+    assert "input.data.acct_used_flag" in other.message
+    assert "input.data.invono" in charged.settle(msgid=msgid, invono="7").message
     assert ledger(engine) == (1, 0)
+
+
+def test_the_same_message_id_for_another_upload_names_what_differs(window):
+    window.register().diagnose()
+    rows = [fee(1, BED, "50.00") | window.who | {"chrg_bchno": "B1"}]
+    msgid = window.hospital.next_msgid()
+    assert window.hospital.call("2204", {"feedetail": rows}, msgid=msgid).accepted
+    rows = [fee(1, BED, "60.00") | window.who | {"chrg_bchno": "B1"}]
+    assert (
+        "input.feedetail[0].det_item_fee_sumamt"
+        in window.hospital.call("2204", {"feedetail": rows}, msgid=msgid).message
+    )
+
+
+def test_what_was_refused_is_told_by_its_key(charged, engine):
+    msgid = charged.hospital.next_msgid()
+    assert not charged.settle(msgid=msgid, medfee_sumamt="1.00").accepted
+    with Session(engine) as session:
+        found = settlement.by_key(session, system(TERTIARY), key=msgid)
+    assert found.state == "refused"
+    assert "medfee_sumamt" in found.refusal
+
+
+def test_a_settlement_refunded_in_part_is_undone_by_the_number_of_the_rest_only(charged, engine):
+    setl_id = charged.settle().output["setlinfo"]["setl_id"]
+    with Session(engine) as session, session.begin():
+        given = settlement.refund(
+            session,
+            system(TERTIARY),
+            settlement_id=int(setl_id),
+            lines={"2": Decimal(1)},
+            reason="退药",
+            key="r1",
+            content_hash=b"r",
+        )
+    assert str(given.rest.id) in charged.undo(setl_id).message
+    assert charged.undo(str(given.rest.id)).accepted
+    assert ledger(engine) == (4, 0)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Quote and settle: the worked bill through the tables, keys, the referral episode, parts of a stay."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import func, select
@@ -14,8 +15,10 @@ from hub.settlement import (
     Charge,
     ChargeKey,
     KeyTaken,
+    KeyUndone,
     NothingToSettle,
     Posting,
+    RefundedInPart,
     Settlement,
     SettlementKey,
     TotalDiffers,
@@ -24,7 +27,7 @@ from hub.settlement import (
 from hub.units import Code, Money
 from tests.hub.coverage.bills import EXAMPLES
 from tests.hub.coverage.insured import insured, with_pack
-from tests.hub.settlement.stays import COUNTY, TERTIARY, charged, fees, paid, refer, settle, upload, visit
+from tests.hub.settlement.stays import COUNTY, TERTIARY, charged, fees, paid, refer, settle, undo, upload, visit
 from tests.region import COMMUNITY, NOW, system
 
 WITH_REFERRAL, WITHOUT = EXAMPLES["examples"][0]["gives"], EXAMPLES["examples"][1]["gives"]
@@ -92,6 +95,55 @@ def test_the_same_key_with_other_content_is_a_conflict_naming_the_settlement(ses
     with pytest.raises(KeyTaken, match=str(first.id)):
         settle(session, stay, content=b"other")
     assert counts(session) == before
+
+
+DIFFERS = [
+    ({"account_used": False}, "account_used"),
+    ({"total": Money(1)}, "total"),
+    ({"insutype": "390"}, "insutype"),
+    ({"med_type": "2101"}, "med_type"),
+    ({"emergency": True}, "emergency"),
+    ({}, "content"),
+]
+
+
+@pytest.mark.parametrize(("differs", "field"), DIFFERS, ids=[field for _, field in DIFFERS])
+def test_the_conflict_names_what_differs(session, differs, field):
+    stay = charged(session, insured(session).id, ended=NOW)
+    settle(session, stay)
+    with pytest.raises(KeyTaken) as refusal:
+        settle(session, stay, content=b"other", **differs)
+    assert refusal.value.facts["element"] == field
+
+
+def test_a_repeated_key_whose_settlement_was_undone_or_refunded_is_refused(session):
+    person = insured(session)
+    stay = charged(session, person.id, ended=NOW)
+    undo(session, settle(session, stay))
+    with pytest.raises(KeyUndone, match="m1"):
+        settle(session, stay)
+    row = settle(session, stay, key="m2")
+    given = settlement.refund(
+        session,
+        system(TERTIARY),
+        settlement_id=row.id,
+        lines={"3": Decimal(1)},
+        reason="退费",
+        key="r1",
+        content_hash=b"r",
+    )
+    with pytest.raises(RefundedInPart, match=str(given.rest.id)):
+        settle(session, stay, key="m2")
+    assert settle(session, stay, key="m3").id == given.rest.id
+    caller = system(TERTIARY)
+    told = {key: settlement.by_key(session, caller, key=key) for key in ("m1", "m2", "m3", "r1")}
+    assert {key: found.state for key, found in told.items()} == {
+        "m1": "undone",
+        "m2": "refunded",
+        "m3": "settled",
+        "r1": "settled",
+    }
+    assert told["m2"].settlement.id == told["r1"].settlement.id == given.rest.id
 
 
 def test_a_new_key_for_a_settled_batch_gets_the_settlement_that_stands(session):
