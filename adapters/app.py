@@ -47,7 +47,10 @@ def create_app(faces: Iterable[Face] = FACES) -> FastAPI:
     )
     for face in faces:
         for name in ROUTERS[face]:
-            app.include_router(importlib.import_module(name).router)
+            module = importlib.import_module(name)
+            if hasattr(module, "router"):
+                app.include_router(module.router)
+            app.router.routes[:0] = getattr(module, "HOT", [])
     web = importlib.import_module("adapters.web")
     web.prepare(app)
     _add_health(app)

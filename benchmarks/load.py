@@ -68,40 +68,54 @@ class _Line:
         self.socket = socket.create_connection(address, 30, (source, 0) if source else None)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.answer = b""
-        self.sent_at = 0.0
+        self.asked_at = 0.0
 
-    def ask(self, request: bytes) -> None:
-        self.answer, self.sent_at = b"", time.perf_counter()
+    def ask(self, request: bytes, at: float) -> None:
+        self.answer, self.asked_at = b"", at
         self.socket.sendall(request)
 
 
 def drive(
-    address: tuple[str, int], wire: Wire, requests: Iterator[bytes], *, clients: int, seconds: float, source: str | None
+    address: tuple[str, int],
+    wire: Wire,
+    requests: Iterator[bytes],
+    *,
+    clients: int,
+    seconds: float,
+    source: str | None,
+    rate: float | None = None,
 ) -> Result:
-    """Keep `clients` requests in the air for `seconds`, or until there are none left."""
+    """Keep `clients` requests in the air for `seconds`, or until there are none left.
+
+    With a `rate` they come evenly, so many a second, and a latency counts from when its request was due, also when
+    every client was still waiting then.
+    """
     lines = [_Line(address, source) for _ in range(clients)]
-    result = Result()
+    idle, result = list(lines), Result()
     with selectors.EpollSelector() as selector:
-        began = time.perf_counter()
         for line in lines:
             selector.register(line.socket, selectors.EVENT_READ, line)
-            line.ask(next(requests))
-        waiting = clients
-        while waiting:
-            for key, _ in selector.select(30):
+        began = due = time.perf_counter()
+        request = next(requests, None)
+        while request is not None or len(idle) < len(lines):
+            now = time.perf_counter()
+            while idle and request is not None and now >= due:
+                idle.pop().ask(request, due if rate else time.perf_counter())
+                due += 1 / rate if rate else 0
+                request = next(requests, None) if now - began < seconds else None
+            pause = max(0.0, due - now) if rate and idle and request is not None else 30
+            for key, _ in selector.select(pause):
                 line = key.data
                 data = line.socket.recv(READ_BYTES)
                 line.answer += data
                 if data and not wire.complete(line.answer):
                     continue
-                now = time.perf_counter()
-                _note(result, wire, line, now)
-                request = next(requests, None) if data and now - began < seconds else None
-                if request is None:
-                    selector.unregister(line.socket)
-                    waiting -= 1
+                _note(result, wire, line, time.perf_counter())
+                if data:
+                    idle.append(line)
                 else:
-                    line.ask(request)
+                    selector.unregister(line.socket)
+                    lines.remove(line)
         result.seconds = time.perf_counter() - began
     for line in lines:
         line.socket.close()
@@ -110,7 +124,7 @@ def drive(
 
 def _note(result: Result, wire: Wire, line: _Line, now: float) -> None:
     if wire.accepted(line.answer):
-        result.latencies.append(now - line.sent_at)
+        result.latencies.append(now - line.asked_at)
     else:
         result.refused += 1
         result.first_refusal = result.first_refusal or line.answer or b"the connection was closed"

@@ -1,35 +1,52 @@
-"""settle-door: transaction 2207 through the national interface, one out-patient charge of four lines a person.
+"""settle-door and settle-verb: out-patient charges of four lines, through transaction 2207 and without a door.
 
 Registering visits and uploading lines (2201, 2204) is done before the clock starts; what is measured is the
-settlement: signed request in, adjudicated, accumulators moved, postings, outbox, signed-in answer out.
+settlement: signed request in, adjudicated, accumulators moved, postings, outbox, signed-in answer out. The verb is
+`settle_many` behind the gatherer in this process, without signature, field table, audit and HTTP.
 """
 
+import hashlib
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
+from adapters import door
+from adapters.gather import Gatherer
+from benchmarks.load import Result
 from benchmarks.population import HOSPITAL, Somebody
 from fixtures import region
 from fixtures.simulators.nhsa_client import Hospital
 from hub import directory
 from hub.coverage import Account, AccountCredit, Enrolment
 from hub.records import Visit
-from hub.settlement import FeeLine, Registration
+from hub.settlement import Charge, FeeLine, Order, Registration, Settlement, settle_many
+from hub.trust import Caller
 from hub.units import Money
 
 LINES = (("主任医师门诊诊察费", "1", "32.50"), ("心电图（十二导联）", "1", "25.00"), ("血脂四项", "1", "35.00"),
          ("阿司匹林肠溶片 100mg×30", "2", "14.50"))  # fmt: skip
 TOTAL = "121.50"
 BALANCE = Money.yuan("1000.00")
-BATCH, EMPLOYEE, OUTPATIENT = "1", "310", "11"
+EMPLOYEE, OUTPATIENT = "310", "11"
 
 
-def charges(session: Session, everybody: list[Somebody], *, at: datetime) -> dict[int, int]:
-    """Everybody insured, with a visit and its open lines; the visit of each person."""
+class Bill(NamedTuple):
+    """An open charge of somebody's visit."""
+
+    somebody: Somebody
+    visit_id: int
+    batch: str
+
+
+def bills(session: Session, everybody: list[Somebody], batches: int, *, at: datetime) -> Iterator[Bill]:
+    """Everybody insured, with a visit of `batches` open charges; the first of everybody first."""
     ids = [somebody.person_id for somebody in everybody]
     standing = {
         "insutype": EMPLOYEE,
@@ -54,23 +71,69 @@ def charges(session: Session, everybody: list[Somebody], *, at: datetime) -> dic
     visits = dict(session.execute(own).all())
     said = {"insutype": EMPLOYEE, "med_type": OUTPATIENT, "emergency": False}
     _bulk(session, Registration, [{"visit_id": visit_id, **said} for visit_id in visits.values()])
-    lines = _lines(session, at)
-    _bulk(session, FeeLine, [{"visit_id": visit_id, **line} for visit_id in visits.values() for line in lines])
-    return visits
+    first = next(iter(visits.values()))
+    _bulk(session, FeeLine, [{"visit_id": first, **line} for line in _lines(session, at)])
+    session.flush()
+    session.execute(_COPY_LINES, {"first": first, "others": list(visits.values())[1:], "batches": batches})
+    return (Bill(s, visits[s.person_id], str(n)) for n in range(1, batches + 1) for s in everybody)
 
 
-def requests(
-    everybody: list[Somebody], visits: dict[int, int], *, secret: str, address: tuple[str, int]
-) -> Iterator[bytes]:
-    """One signed request a person, from a cashier who is signed in."""
+def requests(asked: list[Bill], *, secret: str, address: tuple[str, int]) -> Iterator[bytes]:
+    """One signed request a bill, from a cashier who is signed in."""
     window = Hospital(f"http://{address[0]}:{address[1]}", HOSPITAL, "基准医院", HOSPITAL, secret)
     window.sign_in()
-    made = [_request(window, somebody, visits[somebody.person_id], address) for somebody in everybody]
+    made = [_request(window, bill, address) for bill in asked]
     window.close()
     return iter(made)
 
 
-def _request(window: Hospital, somebody: Somebody, visit_id: int, address: tuple[str, int]) -> bytes:
+def settle_gathered(asked: list[Bill], *, clients: int, seconds: float) -> Result:
+    """The verb with `clients` orders in the air, each followed by the next when its outcome is there."""
+    gatherer = Gatherer("bench.settle", settle_many)
+    orders, result = iter([_order(bill) for bill in asked]), Result()
+    over, waiting = threading.Event(), clients
+    began = time.perf_counter()
+
+    def ask() -> None:
+        nonlocal waiting
+        order = next(orders, None) if time.perf_counter() - began < seconds else None
+        if order is not None:
+            asked_at = time.perf_counter()
+            gatherer.submit(order).add_done_callback(lambda future: answered(future, asked_at))
+            return
+        waiting -= 1
+        if not waiting:
+            over.set()
+
+    def answered(future: "Future[Settlement]", asked_at: float) -> None:
+        if future.exception() is None:
+            result.latencies.append(time.perf_counter() - asked_at)
+        else:
+            result.refused += 1
+            result.first_refusal = result.first_refusal or repr(future.exception()).encode()
+        ask()
+
+    for _ in range(clients):
+        ask()
+    over.wait()
+    result.seconds = time.perf_counter() - began
+    gatherer.close()
+    return result
+
+
+def _order(bill: Bill) -> Order:
+    key = f"{bill.somebody.number}-{bill.batch}"
+    charge = Charge(
+        bill.visit_id, bill.batch, total=Money.yuan(TOTAL), insutype=EMPLOYEE, med_type=OUTPATIENT, emergency=None
+    )
+    caller = Caller(
+        "system", HOSPITAL, door.now(), HOSPITAL, scopes=frozenset({"settlement.write"}), trace=key, door="bench"
+    )
+    return Order(caller, charge, key, hashlib.sha256(key.encode()).digest())
+
+
+def _request(window: Hospital, bill: Bill, address: tuple[str, int]) -> bytes:
+    somebody = bill.somebody
     asked = {
         "psn_no": somebody.psn_no,
         "mdtrt_cert_type": "02",
@@ -82,7 +145,7 @@ def _request(window: Hospital, somebody: Somebody, visit_id: int, address: tuple
         "psn_name": f"基准{somebody.number[1:]}",
         "medfee_sumamt": TOTAL,
         "psn_setlway": "01",
-        "mdtrt_id": str(visit_id),
+        "mdtrt_id": str(bill.visit_id),
         "insutype": EMPLOYEE,
         "acct_used_flag": "1",
         "invono": "",
@@ -91,7 +154,7 @@ def _request(window: Hospital, somebody: Somebody, visit_id: int, address: tuple
         "preselfpay_amt": "0",
         "inscp_scp_amt": "0",
         "exp_content": "",
-        "chrg_bchno": BATCH,
+        "chrg_bchno": bill.batch,
         "med_type": OUTPATIENT,
         "pub_hosp_rfom_flag": "",
     }
@@ -112,7 +175,7 @@ def _lines(session: Session, at: datetime) -> list[dict[str, Any]]:
         rows.append(
             {
                 "number": str(number),
-                "batch": BATCH,
+                "batch": "1",
                 "code": item.code,
                 "local_code": item.code,
                 "name": name,
@@ -132,3 +195,13 @@ def _lines(session: Session, at: datetime) -> list[dict[str, Any]]:
 def _bulk(session: Session, table: type[Any], rows: list[dict[str, Any]]) -> None:
     for begin in range(0, len(rows), 5000):
         session.execute(insert(table), rows[begin : begin + 5000])
+
+
+_COPY_LINES = text("""
+INSERT INTO fee_line (visit_id, number, batch, code, local_code, name, item_class, quantity, unit_price, ceiling,
+       amount, restricted, approved, occurred_at)
+SELECT v.visit_id, b.batch || '-' || l.number, b.batch::text, l.code, l.local_code, l.name, l.item_class, l.quantity,
+       l.unit_price, l.ceiling, l.amount, l.restricted, l.approved, l.occurred_at
+  FROM fee_line AS l, generate_series(1, :batches) AS b(batch),
+       unnest(CAST(:first AS bigint) || CAST(:others AS bigint[])) AS v(visit_id)
+ WHERE l.visit_id = :first AND l.number NOT LIKE '%-%' AND NOT (v.visit_id = :first AND b.batch = 1)""")

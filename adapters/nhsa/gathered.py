@@ -19,7 +19,7 @@ from adapters.nhsa.gateway import GatewayRefused
 from adapters.nhsa.tables import transaction
 from adapters.nhsa.verbs import Asked, Done, Said
 from hub import exchange, settlement, trust
-from hub.db import run_together
+from hub.db import PLAN_ONCE, run_together
 from hub.faults import Fault
 from hub.settlement import KeyTaken, Order, Settlement, TotalDiffers, Window
 from hub.trust import Caller
@@ -83,6 +83,7 @@ def settle_together(session: Session, batch: Sequence[Waiting]) -> list[Reply | 
     """Every call of a batch answered: settled, refused, or turned away at the gate."""
     for one in batch:
         one.begin_again()
+    run_together(session, [PLAN_ONCE])
     _believe(session, batch)
     _look(session, _open(batch))
     _settle(session, _open(batch))

@@ -24,7 +24,7 @@ from hub.coverage import (
     adjudicate,
     entitlements,
 )
-from hub.db import run
+from hub.db import PLAN_ONCE, run, run_together
 from hub.faults import Fault, Invalid, Refused
 from hub.records import VisitUnknown
 from hub.settlement.fees import STAY, VisitOver
@@ -300,7 +300,9 @@ class _History:
 
 
 def _visits(session: Session, visit_ids: Iterable[int], *, lock: bool) -> Mapping[int, Found]:
-    rows = run(session, _VISITS + (" FOR UPDATE OF v" if lock else ""), {"visits": sorted(visit_ids)})
+    said = {"visits": sorted(visit_ids)}
+    hot = [PLAN_ONCE, (_VISITS + " FOR UPDATE OF v", said)]
+    rows = run_together(session, hot if lock else [(_VISITS, said)])[-1]
     return {row.id: row for row in rows}
 
 

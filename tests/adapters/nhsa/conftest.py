@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from adapters.nhsa.routes import router
+from adapters.nhsa.routes import HOT
 from fixtures.simulators.nhsa_client import Hospital
 from hub import coverage, people, trust
 from hub.people import Demographics, Identification
@@ -28,7 +28,7 @@ SECRET = "a secret of the tests"
 def hospital_of(engine: Engine) -> Iterator[Callable[..., Hospital]]:
     """`hospital_of("H42050000101")` is that hospital's client, its access key issued."""
     app = FastAPI()
-    app.include_router(router)
+    app.router.routes.extend(HOT)
     opened: list[Hospital] = []
 
     def connect(institution: str = TERTIARY, *, access_key: str | None = None, **options: object) -> Hospital:
