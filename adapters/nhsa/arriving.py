@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from adapters.nhsa import envelope
-from adapters.nhsa.gateway import SIGNINGS, Knock, unknown_user
+from adapters.nhsa.gateway import Knock, signing, unknown_user
 from adapters.nhsa.region import HOME_AREA, region, region_on
 from adapters.nhsa.signing_in import require_signed_in
 from adapters.nhsa.tables import transaction
@@ -35,7 +35,7 @@ def knocking(infno: str, headers: Mapping[str, str], body: bytes, arrived: Door)
     window = timedelta(minutes=spoken.signing_window_minutes)
     return Knocking(
         arrived,
-        SIGNINGS[spoken.signing].knock(headers, at=arrived.at, window=window),
+        signing(spoken.signing).knock(headers, at=arrived.at, window=window),
         infno[:6].replace("\0", "?"),
         body,
     )
@@ -51,7 +51,7 @@ def believed(came: Knocking, known: Mapping[str, tuple[Caller, str]]) -> Caller:
     if came.knock.access_key not in known:
         raise unknown_user()
     caller, secret = known[came.knock.access_key]
-    SIGNINGS[region(HOME_AREA).signing].check(came.knock, secret)
+    signing(region(HOME_AREA).signing).check(came.knock, secret)
     return replace(caller, at=came.arrived.at, trace=came.arrived.trace)
 
 

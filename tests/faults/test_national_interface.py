@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -19,6 +20,7 @@ from tests.faults.world import SECRET, World
 from tests.region import COUNTY, TERTIARY
 
 SHARE = 40
+STALE = datetime.now(UTC) - timedelta(minutes=31)
 WRONG: list[Any] = [
     True,
     -1,
@@ -138,6 +140,17 @@ def test_a_signature_that_does_not_hold_is_turned_away_at_the_gate(world: World,
     assert (answer.status_code, answer.json()["code"]) == (401, 401)
     assert world.written() == before
     hospital.close()
+
+
+@pytest.mark.parametrize("infno", SERVED)
+def test_unsigned_or_stale_every_transaction_gets_the_gateways_own_answer(world: World, infno: str) -> None:
+    late = Hospital("http://hub", TERTIARY, "示例医院", f"{TERTIARY}/nhsa", SECRET, clock=lambda: STALE)
+    before, body = world.written(), json.dumps({"input": transactions(world)[infno]}).encode()
+    for headers, sentence in (({}, "缺少服务网关的请求头!"), (late.signed(infno), "签名时间戳超时!")):
+        answer = world.send("POST", f"/nhsa/{infno}", content=body, headers=headers)
+        assert (answer.status_code, answer.json()) == (401, {"code": 401, "message": sentence})
+    assert world.written() == before
+    late.close()
 
 
 @pytest.mark.parametrize(

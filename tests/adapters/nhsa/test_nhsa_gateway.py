@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.nhsa.gateway import GatewayHeaders, GatewayRefused
+from adapters.nhsa.gateway import SIGNINGS, GatewayHeaders, GatewayRefused, signing
+from adapters.nhsa.region import HOME_AREA, region
 from fixtures.simulators.nhsa_client import Hospital
 
 GATE = GatewayHeaders()
@@ -62,3 +63,10 @@ def test_a_changed_header_no_longer_matches(differs):
 def test_another_secret_does_not_match():
     with pytest.raises(GatewayRefused, match="签名不一致"):
         GATE.check(GATE.knock(signed(), at=AT, window=WINDOW), "SK2")
+
+
+def test_the_region_chooses_the_way_and_one_that_nobody_has_built_is_told_at_start():
+    assert signing(region(HOME_AREA).signing) is SIGNINGS["a"]
+    for variant, told in (("b", "TIF headers"), ("c", "SM2 and SM4"), ("z", "unknown")):
+        with pytest.raises(ValueError, match=told):
+            signing(variant)

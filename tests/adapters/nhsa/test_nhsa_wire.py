@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from adapters.nhsa import envelope
+from adapters.nhsa.identities import unbalanced
 from adapters.nhsa.region import region
 from adapters.nhsa.tables import transaction
 from hub.faults import Fault
+from hub.units import Money
 
 WIRE = Path(__file__).parents[3] / "fixtures/wire/nhsa"
 YICHANG = region("420500")
@@ -65,6 +67,24 @@ def test_a_reply_carries_what_its_field_table_requires(case):
         for row in found if node.many else [found]:
             assert list(row) == [f.code for f in node.fields]
             assert [f.code for f in node.fields if f.required and row[f.code] == ""] == []
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.partition("_")[0] in YICHANG.served])
+def test_the_amounts_of_a_document_add_up(case):
+    infno, reply = case.partition("_")[0], document(case, "reply")
+    table = transaction(infno, YICHANG)
+    said = {name: node for name, node in reply.get("output", {}).items() if name in table.outgoing}
+    read = {name: _amounts(table.outgoing[name], node) for name, node in said.items()}
+    assert unbalanced(YICHANG, infno, "out", read) == []
+
+
+def _amounts(node, rows):
+    money = {f.code for f in node.fields if f.type == "N(16,2)"}
+    found = [
+        {code: Money.yuan(value) if code in money else value for code, value in row.items()}
+        for row in (rows if node.many else [rows])
+    ]
+    return found if node.many else found[0]
 
 
 def test_an_unsigned_request_gets_the_gateways_own_answer():
