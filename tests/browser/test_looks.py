@@ -38,6 +38,7 @@ DESKS = {
     "bureau-board": ("bureau.clerk", "/bureau"),
     "bureau-differences": ("bureau.clerk", "/bureau/differences"),
     "bureau-difference": ("bureau.clerk", "/bureau/differences/{break_id}"),
+    "bureau-breaches": ("bureau.clerk", "/bureau/breaches"),
     "bureau-packs": ("bureau.clerk", "/bureau/rules"),
     "bureau-try": ("bureau.clerk", "/bureau/rules/try"),
     "bureau-pack": ("bureau.clerk", "/bureau/rules/yichang-draft-2028"),

@@ -1,9 +1,9 @@
-"""The bureau's pages: hospitals by days, the bridge of a day, differences and what is decided, rule packs."""
+"""The bureau's pages: hospitals by days, the bridge of a day, differences and decisions, broken sums, rule packs."""
 
 from fastapi import APIRouter
 
-from adapters.web.bureau import board, packs, trial
+from adapters.web.bureau import board, breaches, packs, trial
 
 router = APIRouter(include_in_schema=False)
-for part in (board, trial, packs):
+for part in (board, breaches, trial, packs):
     router.include_router(part.router)

@@ -1,4 +1,4 @@
-"""What every page of the bureau shows: how many differences are open."""
+"""What every page of the bureau shows: how many differences are open, and how many sums that do not add up."""
 
 from dataclasses import replace
 
@@ -15,4 +15,6 @@ def clerk_of(session: Session, request: Request) -> Clerk:
     clerk = sessions.clerk(session, request, "bureau")
     own = None if clerk.organisation.tier == "bureau" else clerk.organisation_id
     open_breaks = reconciliation.breaks_of(session, clerk.caller, organisation_id=own)
-    return replace(clerk, frame=replace(clerk.frame, counts=(("differences", len(open_breaks)),)))
+    unbalanced = reconciliation.breaches(session, clerk.caller, organisation_id=own)
+    counts = (("differences", len(open_breaks)), ("breaches", len(unbalanced)))
+    return replace(clerk, frame=replace(clerk.frame, counts=counts))

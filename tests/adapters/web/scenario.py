@@ -20,7 +20,7 @@ from hub import (
     trust,
 )
 from hub.consultations import ConsultationFacts
-from hub.reconciliation import Amounts, Line, Period
+from hub.reconciliation import Amounts, Line, Period, Unbalanced
 from hub.records import Diagnosis
 from hub.referrals import ReferralFacts
 from hub.trust import SCOPES, Caller
@@ -109,6 +109,7 @@ def play(session: Session, at: datetime) -> Scenario:
     county_bill, bill = _bills(session, person.id, at)
     stranger_bill = _stay(session, stranger.id, "ZY-S", at)
     break_id = _difference(session, bill, stranger_bill, at)
+    _breaches(session, at)
     _week(session, child.id, at)
     bureau = replace(staff(BUREAU, at=at), id="bureau.clerk")
     settlement.replay(session, bureau, pack_id="yichang-draft-2028", month=day_of(at))
@@ -320,6 +321,24 @@ def _difference(session: Session, bill, missing, at: datetime) -> int:
     stated = Amounts(int(bill.total), int(bill.fund), int(bill.account), 1)
     found = reconciliation.compare_lines(session, system(TERTIARY, at=at), period=period, stated=stated, lines=[line])
     return next(row.id for row in found.breaks if row.setl_id == str(missing.id))
+
+
+def _breaches(session: Session, at: datetime) -> None:
+    """Two messages of the platform's whose amounts do not add up."""
+    found = (
+        ("person-is-account-and-cash", "setlinfo.psn_part_amt", 81240, 81239),
+        ("fund-is-its-rows", "setlinfo.fund_pay_sumamt", 166050, 160000),
+    )
+    for number, (rule, element, said, summed) in enumerate(found):
+        reconciliation.note_breaches(
+            session,
+            system(TERTIARY, at=at - timedelta(hours=number)),
+            organisation_id=TERTIARY,
+            direction="received",
+            infno="2304",
+            msgid=f"{TERTIARY}20261122090000{number:04d}",
+            found=[Unbalanced(rule, element, said, summed)],
+        )
 
 
 WEEK = (
