@@ -44,7 +44,7 @@ def receive(raw: bytes, *, address: str) -> Iterator[bytes]:
         yield acknowledgements.unreadable(str(trouble), control_id=arrival.trace[:20], at=arrival.at)
         return
     if not (acknowledgements.is_acknowledgement(message) and message.code in ("ACK", "MCF", "RRI")):
-        yield from _Reception(message, arrival, address).answers()
+        yield from Reception(message, arrival, address).answers()
 
 
 def keep(body: bytes, why: str, *, address: str) -> tuple[()]:
@@ -93,13 +93,14 @@ def _store_rubbish(
     door.record(door.Call(DOOR, "hl7v2.read", address, "unreadable", arrival.trace), 0.0)
 
 
-class _Reception:
+class Reception:
     """One message on its way through the door."""
 
     def __init__(self, message: Message, arrival: Door, address: str) -> None:
         self.message, self.arrival, self.address = message, arrival, address
         self.row = MESSAGES.get((message.code, message.event))
         self.name = self.row.name if self.row else "hl7v2.refuse"
+        self.done = NOTHING
 
     def answers(self) -> Iterator[bytes]:
         with door.logged(self.arrival) as call:
@@ -186,25 +187,24 @@ class _Reception:
 
     def work(self, session: Session, caller: Caller, heard: Heard) -> tuple[Verdict, bytes]:
         """The verb in a savepoint; its answer, or that of the Fault which undid it, stored."""
-        verdict, done = judge(self.message, self.row), NOTHING
+        self.done, verdict = NOTHING, judge(self.message, self.row)
         if verdict is None:
             assert self.row is not None
             try:
                 with session.begin_nested():
-                    done = self.row.verb(session, caller, self.message)
+                    self.done = self.row.verb(session, caller, self.message)
                 verdict = _accepted(self.message)
             except Fault as fault:
                 verdict = acknowledgements.of_fault(_in_our_words(fault, self.row))
-        reply = done.reply if verdict.code == "AA" else None
+        reply = self.done.reply if verdict.code == "AA" else None
         answer = acknowledgements.acknowledge(
             self.message, verdict, control_id=f"A{heard.id}", at=self.arrival.at, reply=reply
         )
-        self._record(session, caller, heard, verdict, answer, done)
+        self._record(session, caller, heard, verdict, answer)
         return verdict, answer
 
-    def _record(
-        self, session: Session, caller: Caller, heard: Heard, verdict: Verdict, answer: bytes, done: Done = NOTHING
-    ) -> None:
+    def _record(self, session: Session, caller: Caller, heard: Heard, verdict: Verdict, answer: bytes) -> None:
+        done = self.done if verdict.code == "AA" else NOTHING
         fault = storable(verdict.complaints[0].zh) if verdict.code != "AA" else None
         exchange.answer(session, heard, outcome=verdict.outcome, answer=answer, fault=fault)
         trust.audit(
@@ -214,19 +214,25 @@ class _Reception:
     def caller(self, session: Session) -> Caller:
         return peers.caller(session, self.message.header, address=self.address, arrival=self.arrival)
 
-    def _hear(self, session: Session, caller: Caller, body: bytes | None = None) -> Heard:
+    @property
+    def kind(self) -> str:
+        return storable(f"{self.message.code}^{self.message.event}")
+
+    @property
+    def key(self) -> str | None:
         """MSH-9 and MSH-10 are the key of a sender; an empty MSH-10 never is one."""
+        return storable(f"{self.kind} {self.message.control_id}") if self.message.control_id else None
+
+    def _hear(self, session: Session, caller: Caller) -> Heard:
         message = self.message
-        kind = storable(f"{message.code}^{message.event}")
         return exchange.hear(
             session,
             caller,
             door=DOOR,
-            kind=kind,
-            key=storable(f"{kind} {message.control_id}") if message.control_id else None,
-            body=message.raw if body is None else body,
+            kind=self.kind,
+            key=self.key,
+            body=message.raw,
             content_hash=message.content_hash(),
-            length=len(message.raw),
         )
 
     def _without_storing(
@@ -242,7 +248,7 @@ class _Reception:
                     session,
                     nobody,
                     door=DOOR,
-                    kind=storable(f"{self.message.code}^{self.message.event}"),
+                    kind=self.kind,
                     key=None,
                     body=self.message.raw[:KEPT_BYTES],
                     content_hash=self.message.content_hash(),
@@ -283,7 +289,7 @@ def sweep(session: Session, caller: Caller) -> str:
     rows = exchange.orphans(session, door=DOOR, before=caller.at - ORPHAN_AFTER)
     for row in rows:
         arrival = Door(at=caller.at, name=DOOR, trace=row.trace)
-        reception = _Reception(er7.read(row.body), arrival, row.sender.split("/", 1)[0])
+        reception = Reception(er7.read(row.body), arrival, row.sender.split("/", 1)[0])
         try:
             with session.begin_nested():
                 reception.work(session, reception.caller(session), Heard(row.id))

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from hub.faults import Invalid, Missing
+from hub.faults import Invalid, Missing, within
 from hub.units import Money
 
 TEXT_LIMIT = 4000
@@ -41,12 +41,25 @@ class Form:
             raise Missing(element=name)
         return text
 
+    def as_typed(self, name: str, *, limit: int) -> str | None:
+        """Text with every character that was sent; None when it was not. Refuses: Invalid over the limit."""
+        value = self._fields.get(name)
+        if not isinstance(value, str):
+            return None
+        return within(value, limit, element=name)
+
     def number(self, name: str) -> int:
         """A row's id. Refuses: Missing, Invalid."""
-        text = self.needed(name, limit=100)
-        if not re.fullmatch(r"\d{1,18}", text):
-            raise Invalid(element=name, found=text[:20], allowed="1, 2, 3 …")
-        return int(text)
+        return _number(self.needed(name, limit=100), name)
+
+    def numbers(self, name: str, *, most: int) -> list[int]:
+        """Rows that were ticked, at least one. Refuses: Missing, Invalid."""
+        found = [_number(text, name) for text in self.several(name)]
+        if not found:
+            raise Missing(element=name)
+        if len(found) > most:
+            raise Invalid(element=name, found=len(found), allowed=f"≤ {most}")
+        return found
 
     def maybe_number(self, name: str) -> int | None:
         return self.number(name) if self.text(name) else None
@@ -80,6 +93,12 @@ class Form:
             if instant.tzinfo is not None and 1900 <= instant.year < 2200:
                 return instant
         raise Invalid(element=name, found=text[:20], allowed="2026-11-23T09:00:00+08:00")
+
+
+def _number(text: str, name: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise Invalid(element=name, found=text[:20], allowed="1, 2, 3 …")
+    return int(text)
 
 
 def _readable(text: str) -> str:

@@ -1,6 +1,7 @@
 """Messages heard, with the answer each got, and messages due to leave the building.
 
 heard.py ... hear() inserts first, so the unique key decides between two copies; answer() stores
+replaying.py a refused message done once more, as a new message that names the old one
 due.py ..... post() writes what must leave; lanes keep order per destination and subject;
              lease() and the record verbs are for the adapter that delivers
 """
@@ -46,6 +47,15 @@ from hub.exchange.heard import (
     orphans,
     search_heard,
 )
+from hub.exchange.replaying import (
+    MessageCut,
+    MessageOpen,
+    MessageTaken,
+    hear_again,
+    may_be_replayed,
+    replays_of,
+    to_replay,
+)
 
 __all__ = [
     "DUE",
@@ -57,6 +67,9 @@ __all__ = [
     "HeardMessage",
     "Lane",
     "Leased",
+    "MessageCut",
+    "MessageOpen",
+    "MessageTaken",
     "MessageUnknown",
     "abandon",
     "answer",
@@ -66,12 +79,14 @@ __all__ = [
     "earlier_of",
     "failed",
     "hear",
+    "hear_again",
     "heard",
     "holders",
     "keeping",
     "kept",
     "lanes",
     "lease",
+    "may_be_replayed",
     "orphans",
     "park",
     "pause",
@@ -80,9 +95,11 @@ __all__ = [
     "posting",
     "refused",
     "release",
+    "replays_of",
     "resume",
     "search_due",
     "search_heard",
     "sent",
     "skip",
+    "to_replay",
 ]

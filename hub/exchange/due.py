@@ -263,14 +263,19 @@ def search_due(
     destination: str | None = None,
     subject: str | None = None,
     state: str | None = None,
+    trace: str | None = None,
+    after_id: int | None = None,
     before_id: int | None = None,
     limit: int = 50,
 ) -> Sequence[Due]:
-    """Newest first, for operations."""
+    """Newest first, for operations. `trace` has no index: only with `after_id`."""
     wanted = select(Due).order_by(Due.id.desc()).limit(limit)
-    for column, value in ((Due.destination, destination), (Due.subject, subject), (Due.state, state)):
+    asked = ((Due.destination, destination), (Due.subject, subject), (Due.state, state), (Due.trace, trace))
+    for column, value in asked:
         if value:
             wanted = wanted.where(column == value)
+    if after_id is not None:
+        wanted = wanted.where(Due.id > after_id)
     if before_id:
         wanted = wanted.where(Due.id < before_id)
     return session.scalars(wanted).all()

@@ -31,10 +31,16 @@ class MessageUnknown(Unknown):
 
 
 class HeardMessage(Base):
-    """A message as it came in. `outcome` is None while it is being worked on, "ok", or the code of a Fault."""
+    """A message as it came in. `outcome` is None while it is being worked on, "ok", or the code of a Fault.
+
+    `replay_of` is the message that this one does once more (replaying.py).
+    """
 
     __tablename__ = "heard"
-    __table_args__ = (Index("heard_open_idx", "heard_at", postgresql_where="outcome IS NULL"),)
+    __table_args__ = (
+        Index("heard_open_idx", "heard_at", postgresql_where="outcome IS NULL"),
+        Index("heard_replay_idx", "replay_of", postgresql_where="replay_of IS NOT NULL"),
+    )
 
     id: Mapped[int] = identity()
     door: Mapped[str]
@@ -50,6 +56,7 @@ class HeardMessage(Base):
     fault: Mapped[str | None]
     answer: Mapped[bytes | None] = mapped_column(SealedBytes)
     alert: Mapped[str | None]
+    replay_of: Mapped[int | None] = mapped_column(ForeignKey("heard.id"))
 
 
 class HeardKey(Base):
@@ -198,6 +205,7 @@ def search_heard(
     door: str | None = None,
     key: str | None = None,
     only_faults: bool = False,
+    only_replays: bool = False,
     before_id: int | None = None,
     limit: int = 50,
 ) -> Sequence[HeardMessage]:
@@ -211,6 +219,8 @@ def search_heard(
         wanted = wanted.where(HeardMessage.key.endswith(key))
     if only_faults:
         wanted = wanted.where(HeardMessage.outcome != GOOD)
+    if only_replays:
+        wanted = wanted.where(HeardMessage.replay_of.is_not(None))
     if before_id:
         wanted = wanted.where(HeardMessage.id < before_id)
     return session.scalars(wanted).all()
@@ -218,11 +228,12 @@ def search_heard(
 
 def _known_key(session: Session, caller: Caller, *, door: str, key: str, message_id: int, content_hash: bytes) -> Heard:
     own = (HeardKey.sender == caller.id, HeardKey.door == door, HeardKey.key == key)
+    # The key's lock first: what it points at may move on while we wait for it.
+    pointed = session.scalars(select(HeardKey.message_id).where(*own).with_for_update()).one()
     first = session.execute(
         select(HeardMessage.id, HeardMessage.content_hash, HeardMessage.outcome, HeardMessage.answer)
-        .join(HeardKey, HeardKey.message_id == HeardMessage.id)
-        .where(*own)
-        .with_for_update(of=(HeardKey, HeardMessage))
+        .where(HeardMessage.id == pointed)
+        .with_for_update()
     ).one()
     if first.content_hash == content_hash and first.outcome == GOOD and first.answer is not None:
         session.execute(update(HeardMessage).where(HeardMessage.id == message_id).values(alert=f"repeat of {first.id}"))

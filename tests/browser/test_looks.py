@@ -44,6 +44,7 @@ DESKS = {
     "bureau-pack": ("bureau.clerk", "/bureau/rules/yichang-draft-2028"),
     "operations": ("operator", "/ops"),
     "operations-messages": ("operator", "/ops/heard?open={heard_id}"),
+    "operations-replay": ("operator", "/ops/heard/correct?message={heard_id}"),
     "operations-due": ("operator", "/ops/due?open={due_id}"),
     "operations-lanes": ("operator", "/ops/lanes"),
 }

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from adapters.web.operations import lanes, messages, overview
+from adapters.web.operations import lanes, messages, overview, replays
 
 router = APIRouter(include_in_schema=False)
-for part in (overview, messages, lanes):
+for part in (overview, messages, replays, lanes):
     router.include_router(part.router)

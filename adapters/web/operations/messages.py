@@ -12,6 +12,7 @@ from adapters.web import sessions
 from adapters.web.forms import Form, query_of
 from adapters.web.operations import anatomy
 from adapters.web.operations.frame import frame_of, peers_of
+from adapters.web.operations.replays import replayable
 from adapters.web.pages import page
 from adapters.web.refusals import PageRoute
 from hub import exchange, trust
@@ -36,21 +37,26 @@ def heard_list(request: Request) -> Response:
             door=query.text("door") or None,
             key=query.text("key") or None,
             only_faults=query.text("faults") == "1",
+            only_replays=query.text("faults") == "replays",
             before_id=query.maybe_number("before"),
             limit=ROWS,
         )
         opened = exchange.heard(session, query.number("open")) if query.text("open") else None
         if opened is not None:
             trust.audit(session, clerk.caller, verb="exchange.heard", subject=f"heard/{opened.id}")
+        line = exchange.replays_of(session, opened) if opened is not None else ()
         return {
             "frame": frame_of(session, clerk),
             "rows": rows,
             "opened": opened,
             "message_parts": _heard_parts(opened),
+            "replays": [row for row in line if opened is not None and row.id != opened.id],
+            "may_replay": {row.id for row in (*rows, *([opened] if opened else ())) if replayable(row)},
             "peers": peers_of(session),
         }
 
-    return page(request, "operations/heard.html", doors=DOORS, asked=_asked(query), **door.transact(work))
+    done = tuple(query.text(name, limit=10) for name in ("done", "of"))
+    return page(request, "operations/heard.html", doors=DOORS, asked=_asked(query), done=done, **door.transact(work))
 
 
 @router.get("/ops/due")

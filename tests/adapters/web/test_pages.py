@@ -78,6 +78,8 @@ OPERATOR = [
     "/ops/heard?open={heard_id}",
     "/ops/heard?faults=1",
     "/ops/heard?key=nothing",
+    "/ops/heard?faults=replays",
+    "/ops/heard/correct?message={heard_id}",
     "/ops/due",
     "/ops/due?open={due_id}",
     "/ops/lanes",
