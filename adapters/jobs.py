@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from adapters import door
 from adapters.hl7v2 import inbound
+from adapters.nhsa import upward_sweep
 from hub import booking, journeys, settlement, trust
 from hub.exchange import jobs
 from hub.trust import SCOPES, Caller
@@ -39,6 +40,14 @@ class Periodic:
 
     every: timedelta
     work: Callable[[Session, Caller], str]
+
+
+@dataclass(frozen=True)
+class Talking:
+    """`work` waits for somebody else's computer, so it is handed no transaction and opens its own."""
+
+    every: timedelta
+    work: Callable[[Caller], str]
 
 
 def make_slots(session: Session, caller: Caller) -> str:
@@ -68,13 +77,15 @@ def prove_ledger(session: Session, caller: Caller) -> str:
     return f"{proof.settlements} settlements foot"
 
 
-WORK: dict[str, Periodic] = {
+WORK: dict[str, Periodic | Talking] = {
     "make-slots": Periodic(timedelta(hours=1), make_slots),
     "expire-referrals": Periodic(timedelta(minutes=5), expire_referrals),
     "finish-messages": Periodic(timedelta(seconds=30), inbound.sweep),
     "prove-ledger": Periodic(timedelta(hours=1), prove_ledger),
     "verify-books": Periodic(timedelta(days=1), verify_books),
     "seal-audit": Periodic(timedelta(minutes=1), seal_audit),
+    "ask-platforms": Talking(timedelta(seconds=15), upward_sweep.sweep),
+    "agree-with-platforms": Talking(timedelta(minutes=10), upward_sweep.agree),
 }
 
 
@@ -100,15 +111,22 @@ def run_one(owner: str) -> bool:
         kind="job", id=claimed.name, at=door.now(), scopes=SCOPES, purpose="operation", trace=f"job/{claimed.name}"
     )
 
-    def work(session: Session) -> str:
-        session.execute(text(f"SET LOCAL statement_timeout = '{PATIENCE}'"))  # nobody waits at a window for this
-        return WORK[claimed.name].work(session, caller)
-
     failed = False
     try:
-        outcome = door.transact(work)
+        outcome = _done(WORK[claimed.name], caller)
     except Exception as trouble:
         log.exception("job", name=claimed.name)
         outcome, failed = f"{type(trouble).__name__}: {trouble}"[:200], True
     door.transact(lambda s: jobs.finish(s, claimed, at=door.now(), outcome=outcome, failed=failed))
     return True
+
+
+def _done(periodic: Periodic | Talking, caller: Caller) -> str:
+    if isinstance(periodic, Talking):
+        return periodic.work(caller)
+
+    def work(session: Session) -> str:
+        session.execute(text(f"SET LOCAL statement_timeout = '{PATIENCE}'"))  # nobody waits at a window for this
+        return periodic.work(session, caller)
+
+    return door.transact(work)

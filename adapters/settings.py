@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     writer_threads: int = Field(2, ge=0)
     """Writers of gathered verbs, one a verb; 0 turns gathering off."""
     job_threads: int = Field(1, ge=1)
+    upstream_threads: int = Field(4, ge=1)
+    """How many calls may wait for platforms further up at once; the others queue and hold nothing."""
 
     body_limit_bytes: int = 10 * 1024 * 1024
     sms_url: str | None = None
@@ -93,7 +95,8 @@ class Settings(BaseSettings):
     @property
     def pool_size(self) -> int:
         """Connections a worker may hold: the sum of its threads, so that none ever waits for another kind."""
-        return self.http_threads + self.mllp_threads + self.delivery_threads + self.writer_threads + self.job_threads
+        talking = self.http_threads + self.mllp_threads + self.delivery_threads + self.upstream_threads
+        return talking + self.writer_threads + self.job_threads
 
     @property
     def metrics_folder(self) -> Path:

@@ -15,10 +15,12 @@ from adapters import door
 from adapters.gather import Gatherer
 from adapters.nhsa import envelope, identities, refusing, settling
 from adapters.nhsa.arriving import DOOR, Knocking, asked_by, believed, callers, read
+from adapters.nhsa.forwarding import Upward
 from adapters.nhsa.gateway import GatewayRefused
 from adapters.nhsa.tables import transaction
 from adapters.nhsa.verbs import Asked, Done, Said
 from hub import exchange, settlement, trust
+from hub.coverage import SettledUpstream
 from hub.db import PLAN_ONCE, run_together
 from hub.faults import Fault
 from hub.settlement import KeyTaken, Order, Settlement, TotalDiffers, Window
@@ -52,7 +54,10 @@ class Waiting:
         self.asked = self.window = self.order = self.end = self.kept = None
 
 
-_gatherer: Gatherer[Waiting, Reply | GatewayRefused] | None = None
+Answer = Reply | GatewayRefused | Upward
+"""What becomes of a call in its batch; who is settled further up is carried there afterwards, alone."""
+
+_gatherer: Gatherer[Waiting, Answer] | None = None
 
 
 def offered() -> bool:
@@ -68,7 +73,7 @@ def waiting(came: Knocking) -> Waiting | None:
         return None
 
 
-async def outcome(one: Waiting) -> Reply:
+async def outcome(one: Waiting) -> Reply | Upward:
     """The answer, once the batch is committed. Raises GatewayRefused. Refuses: QueueFull, WaitedTooLong."""
     global _gatherer
     if _gatherer is None:
@@ -79,8 +84,8 @@ async def outcome(one: Waiting) -> Reply:
     return answered
 
 
-def settle_together(session: Session, batch: Sequence[Waiting]) -> list[Reply | GatewayRefused]:
-    """Every call of a batch answered: settled, refused, or turned away at the gate."""
+def settle_together(session: Session, batch: Sequence[Waiting]) -> list[Answer]:
+    """Every call of a batch answered: settled, refused, turned away at the gate, or to be carried further up."""
     for one in batch:
         one.begin_again()
     run_together(session, [PLAN_ONCE])
@@ -160,11 +165,14 @@ def _answered_before(session: Session, one: Waiting, row: Settlement) -> bytes |
     return next(good, None)
 
 
-def _answer(session: Session, batch: Sequence[Waiting]) -> list[Reply | GatewayRefused]:
+def _answer(session: Session, batch: Sequence[Waiting]) -> list[Answer]:
     heard, audited, replies = [], [], []
     for one in batch:
         if isinstance(one.end, GatewayRefused):
             replies.append(one.end)
+            continue
+        if isinstance(one.end, SettledUpstream):
+            replies.append(Upward(one.came))
             continue
         reply, fault = _reply(one)
         replies.append(reply)

@@ -8,7 +8,8 @@ back and is stored with its sentence in a transaction of its own. Nothing leaves
 import hashlib
 from typing import Any
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
 from fastapi import Request, Response
 from sqlalchemy.orm import Session
 from starlette.routing import Route
@@ -16,35 +17,43 @@ from starlette.routing import Route
 from adapters import door
 from adapters.nhsa import envelope, gathered, identities, refusing
 from adapters.nhsa.arriving import DOOR, Knocking, asked_by, believed, callers, knocking, read
+from adapters.nhsa.forwarding import CARRIED, Upward, forward
 from adapters.nhsa.gateway import GatewayRefused
 from adapters.nhsa.region import HOME_AREA, region
 from adapters.nhsa.served import READS, VERBS
 from adapters.nhsa.tables import transaction
 from adapters.nhsa.verbs import Asked, Done
 from hub import exchange, settlement, trust
+from hub.coverage import SettledUpstream
 from hub.db import run
 from hub.faults import Fault
 
 REVERSAL = "2601"
 BUG = "bug"
+UPSTREAM = "upstream"
+"""In the log: the call goes on to a platform, and has a second line with what became of it."""
 BUG_SENTENCE = "平台内部错误，本次未写入任何内容。请凭参考号 {reference} 联系运维。"
 
 
 async def national_interface(request: Request) -> Response:
     infno, body, headers = request.path_params["infno"], await request.body(), dict(request.headers)
     if infno in gathered.SETTLES and gathered.offered():
-        settled = await _gathered(infno, headers, body)
-        if settled is not None:
-            return settled
-    return await to_thread.run_sync(answer, infno, headers, body)
+        replied = await _gathered(infno, headers, body)
+    else:
+        replied = None
+    if replied is None:
+        replied = await to_thread.run_sync(answer, infno, headers, body)
+    if isinstance(replied, Upward):
+        return await to_thread.run_sync(carried, replied.came, limiter=_upward_threads())
+    return replied
 
 
 HOT = [Route("/nhsa/{infno}", national_interface, methods=["POST"])]
 """Looked at before all other routes, and without what FastAPI does for a signature."""
 
 
-def answer(infno: str, headers: dict[str, str], body: bytes) -> Response:
-    """The reply to one call, whatever came."""
+def answer(infno: str, headers: dict[str, str], body: bytes) -> Response | Upward:
+    """The reply to one call, whatever came; or that it must be carried to a platform further up."""
     arrived = door.arriving(DOOR)
     with door.logged(arrived) as call:
         call.verb = f"nhsa.{infno if infno in VERBS or infno in gathered.SETTLES else 'other'}"
@@ -56,7 +65,32 @@ def answer(infno: str, headers: dict[str, str], body: bytes) -> Response:
             return _turned_away(refused, call)
 
 
-async def _gathered(infno: str, headers: dict[str, str], body: bytes) -> Response | None:
+def carried(came: Knocking) -> Response:
+    """The reply to a call that a platform further up decides."""
+    with door.logged(came.arrived) as call:
+        call.verb, call.caller = f"nhsa.{came.infno}", came.knock.access_key
+        try:
+            return _json(forward(came))
+        except GatewayRefused as refused:
+            return _turned_away(refused, call)
+        except Exception as trouble:
+            return _in_trouble(came, trouble, call)
+
+
+_waiting_upward: RunVar[CapacityLimiter] = RunVar("waiting_upward")
+
+
+def _upward_threads() -> CapacityLimiter:
+    """Threads of their own wait for platforms, so that a slow one takes none from anybody else."""
+    try:
+        return _waiting_upward.get()
+    except LookupError:
+        limiter = CapacityLimiter(door.settings().upstream_threads)
+        _waiting_upward.set(limiter)
+        return limiter
+
+
+async def _gathered(infno: str, headers: dict[str, str], body: bytes) -> Response | Upward | None:
     """A whole settlement waits for its batch; None for what is not whole, or must be tried alone."""
     arrived = door.arriving(DOOR)
     try:
@@ -74,15 +108,23 @@ async def _gathered(infno: str, headers: dict[str, str], body: bytes) -> Respons
             return _turned_away(refused, call)
         except Exception as trouble:
             return await to_thread.run_sync(_in_trouble, came, trouble, call)
+        if isinstance(reply, Upward):
+            call.outcome = UPSTREAM
+            return reply
         call.outcome = reply.outcome
         return _json(reply.content)
 
 
-def _at_the_gate(came: Knocking, call: door.Call) -> Response:
+def _at_the_gate(came: Knocking, call: door.Call) -> Response | Upward:
     try:
         return door.transact(lambda session: _answered(session, came, call))
     except GatewayRefused:
         raise
+    except SettledUpstream as elsewhere:
+        if came.infno not in CARRIED:
+            return _in_trouble(came, elsewhere, call)
+        call.outcome = UPSTREAM
+        return Upward(came)
     except Exception as trouble:
         return _in_trouble(came, trouble, call)
 
@@ -111,13 +153,16 @@ def _nodes(came: Knocking) -> dict[str, Any]:
         return {}
 
 
-def _answered(session: Session, came: Knocking, call: door.Call) -> Response:
+def _answered(session: Session, came: Knocking, call: door.Call) -> Response | Upward:
     """Everything of one call that needs the database, in one transaction. Refuses with a Fault."""
     known = callers(session, {came.knock.access_key}, came.arrived)
     caller = believed(came, known)
     said = read(came)
     if said.request.infno in gathered.SETTLES:
         (reply,) = gathered.settle_together(session, [gathered.Waiting(came, said)])
+        if isinstance(reply, Upward):
+            call.outcome = UPSTREAM
+            return reply
         call.outcome = reply.outcome
         return _json(reply.content)
     asked = asked_by(caller, said)

@@ -4,6 +4,7 @@ Quote and settlement share everything up to the hub's verb: `naming` and `charge
 `setlinfo` and `setldetail` say what came of it.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from adapters.nhsa.funds import EMERGENCY, fund_name, fund_pay_type
 from adapters.nhsa.identities import require_footing
 from adapters.nhsa.identity import about, must_match, number_of
 from adapters.nhsa.region import Region
+from adapters.nhsa.tables import Node, transaction
 from adapters.nhsa.verbs import Asked, Done
 from hub import coverage, settlement
 from hub.faults import Fault, Invalid, Refused
@@ -56,7 +58,7 @@ class Figures(Protocol):
 
 def quote(session: Session, asked: Asked) -> Done:
     """2206 and 2303: what settling now would give; nothing is written."""
-    window = _window(session, asked)
+    window = window_of(session, asked)
     try:
         explained = settlement.quote(session, asked.caller, charge_of(asked, window))
     except TotalDiffers as wrong:
@@ -80,11 +82,11 @@ def quote(session: Session, asked: Asked) -> Done:
 
 def undo(session: Session, asked: Asked) -> Done:
     """2208 and 2305: a settlement is taken back whole; the answer carries its amounts with a minus."""
-    window = _window(session, asked)
+    window = window_of(session, asked)
     counter = settlement.undo(
         session,
         asked.caller,
-        settlement_id=_named(session, asked).id,
+        settlement_id=named(session, asked).id,
         key=asked.request.msgid,
         content_hash=asked.request.content_hash,
     )
@@ -93,8 +95,8 @@ def undo(session: Session, asked: Asked) -> Done:
 
 def look_up(session: Session, asked: Asked) -> Done:
     """5203: a settlement of this institution as it stands."""
-    window = _window(session, asked)
-    row = _named(session, asked)
+    window = window_of(session, asked)
+    row = named(session, asked)
     done = told(asked, window, row)
     info = done.output["setlinfo"] | {
         "pay_loc": AT_AN_INSTITUTION,
@@ -154,9 +156,39 @@ def told(asked: Asked, window: Window, row: Settlement) -> Done:
         "clr_optins": row.clr_office,
         "clr_type": row.clr_type,
     }
-    detail = setldetail(asked.region, row, row.insutype, window.care)
     subject = f"settlement/{row.undoes or row.id}"
+    if row.platform is not None:
+        own = row.platform["words"] if row.undoes is None else {}
+        return _as_the_platform_said(asked, window, own, info | _of_platforms_only(row.platform), subject)
+    detail = setldetail(asked.region, row, row.insutype, window.care)
     return Done({"setlinfo": info, "setldetail": detail}, window.person_id, subject)
+
+
+def told_upstream(asked: Asked, window: Window, words: Mapping[str, Any]) -> Done:
+    """A platform's quote in its own words, with our numbers for person and visit."""
+    info = _about(asked, window) | {"medins_setl_id": asked.request.msgid}
+    return _as_the_platform_said(asked, window, words, info, f"visit/{window.visit_id}")
+
+
+def _as_the_platform_said(
+    asked: Asked, window: Window, words: Mapping[str, Any], info: Mapping[str, Any], subject: str
+) -> Done:
+    """The platform's words over ours, but for the numbers by which the hospital knows person, visit and settlement."""
+    own = {name: info[name] for name in ("mdtrt_id", "setl_id", "medins_setl_id") if name in info}
+    tables = transaction(asked.request.infno, asked.region).outgoing
+    said = _values(tables["setlinfo"], words.get("setlinfo", {}))
+    detail = [_values(tables["setldetail"], row) for row in words.get("setldetail", [])]
+    return Done({"setlinfo": dict(info) | said | own, "setldetail": detail}, window.person_id, subject)
+
+
+def _values(table: Node, words: Mapping[str, str]) -> dict[str, Any]:
+    """What was kept as text, as values again; it was read by such a table when it came."""
+    convert = {code: reading for code, _, _, reading in table.plan}
+    return {code: convert[code](text) for code, text in words.items() if code in convert and text}
+
+
+def _of_platforms_only(platform: Mapping[str, Any]) -> dict[str, Money]:
+    return {"oth_pay": Money(platform["other"]), "hosp_part_amt": Money(platform["hospital"])}
 
 
 def figures(bill: Figures) -> dict[str, Money]:
@@ -209,7 +241,8 @@ def in_our_words(wrong: TotalDiffers) -> TotalDiffers:
     return TotalDiffers(**wrong.facts | {"element": "input.data.medfee_sumamt"})
 
 
-def _window(session: Session, asked: Asked) -> Window:
+def window_of(session: Session, asked: Asked) -> Window:
+    """The person and the visit that a transaction names. Refuses: PersonUnknown, VisitUnknown."""
     (window,) = settlement.windows(session, [naming(asked)])
     if isinstance(window, Fault):
         raise window
@@ -227,7 +260,7 @@ def _about(asked: Asked, window: Window) -> dict[str, Any]:
     }
 
 
-def _named(session: Session, asked: Asked) -> Settlement:
+def named(session: Session, asked: Asked) -> Settlement:
     """The settlement that setl_id and mdtrt_id name together. Refuses: SettlementUnknown."""
     said = asked.nodes["data"]
     text = said["setl_id"]

@@ -2,13 +2,13 @@
 
 tables.py ...... what was said to platforms and what they answered
 asking.py ...... who and what a question is about; the keys kept, the question written down before it is sent
-answers.py ..... an answer in the hub's words; whether it foots, where our own calculation differs
+answers.py ..... an answer in the hub's words; what it leaves open, where our own calculation differs
 shadow.py ...... that calculation, from what was seen settled there
 recording.py ... settled, undone, refused, lost: each recorded once
 sweeping.py .... what is left open: asked again, reversed, believed when the platform's file agrees
 """
 
-from hub.settlement.upstream.answers import Answer, Breach, Difference, breaches, differences, suspense
+from hub.settlement.upstream.answers import Answer, Difference, differences, suspense
 from hub.settlement.upstream.asking import (
     Asking,
     NotYetUndone,
@@ -36,7 +36,6 @@ from hub.settlement.upstream.sweeping import (
     Due,
     PlatformLine,
     agree,
-    not_footing,
     record_reversed,
     settled_lines,
     still_open,
@@ -51,7 +50,6 @@ __all__ = [
     "Agreed",
     "Answer",
     "Asking",
-    "Breach",
     "Difference",
     "Due",
     "Forwarded",
@@ -65,10 +63,8 @@ __all__ = [
     "ask_quote",
     "ask_settle",
     "ask_undo",
-    "breaches",
     "differences",
     "explain",
-    "not_footing",
     "record_done",
     "record_lost",
     "record_refused",

@@ -1,6 +1,6 @@
-"""A platform's answer in the hub's words; whether its own figures foot, and where they differ from our calculation."""
+"""A platform's answer in the hub's words; what its own figures leave open, and where our calculation differs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,8 +13,8 @@ from hub.units import Money
 class Answer:
     """What a platform settled, in fen. `words` are its own, without what says who the person is.
 
-    `other` is paid by funds this region does not have, `hospital` is borne by the hospital, `details` what the
-    platform lists fund by fund (None where it lists nothing). `ratio` is in hundred-millionths.
+    `other` is paid by funds this region does not have, `hospital` is borne by the hospital, `person` what the
+    platform says the person pays in all. `ratio` is in hundred-millionths.
     """
 
     setl_id: str
@@ -41,31 +41,7 @@ class Answer:
     hospital: int
     balance: int
     ratio: int
-    details: int | None
     words: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Breach:
-    """A sum that a platform's own answer does not keep; `apart` is what it says less what its parts come to."""
-
-    rule: str
-    apart: int
-
-
-IDENTITIES: dict[str, Callable[[Answer], int]] = {
-    "total = fund + person + hospital": lambda a: a.total - a.fund - a.person - a.hospital,
-    "fund = its parts": lambda a: a.fund - a.pool - a.large - a.serious - a.civil - a.aid - a.other,
-    "person = account + cash": lambda a: a.person - a.account - a.cash,
-    "total = over + own + first + scope": lambda a: a.total - a.over - a.own - a.first - a.scope,
-    "fund = the listed funds": lambda a: 0 if a.details is None else a.fund - a.details,
-}
-"""The money identities of the national interface (2206, 2207, 2303, 2304), to the fen."""
-
-
-def breaches(answer: Answer) -> list[Breach]:
-    """Every identity that an answer breaks."""
-    return [Breach(rule, apart) for rule, foots in IDENTITIES.items() if (apart := foots(answer))]
 
 
 def suspense(answer: Answer) -> int:

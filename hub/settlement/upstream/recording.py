@@ -19,7 +19,7 @@ from hub.settlement.rows import Row, as_settlement, by_id, plain
 from hub.settlement.settling import OutcomeNotKnown
 from hub.settlement.tables import AMOUNTS, SETTLEMENT, ChargeKey, Posting, Settlement, SettlementKey
 from hub.settlement.telling import News, tell
-from hub.settlement.upstream.answers import Answer, breaches, differences, suspense
+from hub.settlement.upstream.answers import Answer, differences, suspense
 from hub.settlement.upstream.shadow import explain, with_balance
 from hub.settlement.upstream.tables import FORWARDED, MOVES_MONEY, Forwarded, UpstreamVisit
 from hub.trust import Caller
@@ -110,7 +110,9 @@ def visit_discharged(session: Session, visit_id: int, area: str) -> None:
 
 
 def let_go(session: Session, asked: Forwarded) -> None:
-    """Free the keys that were kept for what will not come."""
+    """Free the keys that were kept for what will not come; what moves no money has none."""
+    if asked.settlement_id is None:
+        return
     for table in (ChargeKey, SettlementKey):
         session.execute(delete(table).where(table.settlement_id == asked.settlement_id))
 
@@ -180,7 +182,6 @@ def _settlement_row(session: Session, caller: Caller, asked: Forwarded, answer: 
             "other": answer.other,
             "hospital": answer.hospital,
             "suspense": suspense(answer),
-            "breaches": [asdict(breach) for breach in breaches(answer)],
             "differences": [asdict(one) for one in differences(answer, explanation)],
         },
     }

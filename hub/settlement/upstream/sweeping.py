@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from hub import directory
 from hub.coverage import Authority, platform_of
 from hub.settlement.tables import ChargeKey, Settlement, SettlementKey
 from hub.settlement.upstream.asking import LEASE_FACTOR
@@ -41,6 +42,7 @@ class Due:
     forwarded: Forwarded
     authority: Authority
     hospital_id: str
+    hospital_name: str
     mdtrt_id: str
     setl_id: str | None
 
@@ -166,15 +168,6 @@ def still_open(session: Session, *, limit: int = 200) -> Sequence[Forwarded]:
     return session.scalars(wanted.order_by(Forwarded.asked_at).limit(limit)).all()
 
 
-def not_footing(session: Session, *, since: datetime, limit: int = 200) -> Sequence[Settlement]:
-    """Settlements whose platform answered sums that do not foot: items for reconciliation, newest first."""
-    broken = func.json_array_length(Settlement.platform["breaches"]) > 0
-    wanted = select(Settlement).where(Settlement.platform.is_not(None), Settlement.undoes.is_(None), broken)
-    return session.scalars(
-        wanted.where(Settlement.settled_at >= since).order_by(Settlement.id.desc()).limit(limit)
-    ).all()
-
-
 def _due(session: Session, row: Forwarded, authority: Authority) -> Due:
     upstream = session.get(UpstreamVisit, (row.visit_id, row.area))
     original = session.get(Settlement, row.undoes) if row.undoes else None
@@ -183,6 +176,7 @@ def _due(session: Session, row: Forwarded, authority: Authority) -> Due:
         row,
         authority,
         row.organisation_id,
+        directory.organisation(session, row.organisation_id).name,
         mdtrt_id=platform["mdtrt_id"] if platform else (upstream.mdtrt_id if upstream else ""),
         setl_id=platform["setl_id"] if platform else None,
     )

@@ -81,10 +81,16 @@ class Insured:
 
 
 def insured_in(
-    session: Session, serial: int = 1, insutype: str = "310", *, balance: str = "0.00", **facts: object
+    session: Session,
+    serial: int = 1,
+    insutype: str = "310",
+    *,
+    balance: str = "0.00",
+    area: str = "420500",
+    **facts: object,
 ) -> Insured:
     """A synthetic citizen, registered and enrolled, with the example pack in force."""
-    psn_no = f"420500{serial:020d}"
+    psn_no = f"{area}{serial:020d}"
     person, bureau = a_person(session, serial), system(BUREAU, at=datetime(2026, 1, 1, tzinfo=UTC))
     with_pack(session)
     coverage.enrol(
@@ -94,7 +100,7 @@ def insured_in(
         insutype=insutype,
         psn_no=psn_no,
         psn_type="11" if insutype == "310" else "15",
-        area="420500",
+        area=area,
         since=date(2024, 1, 1),
         source="tests",
         **facts,

@@ -129,7 +129,7 @@ def test_what_the_platform_answers_is_the_settlement_and_its_ledger_balances(ses
     session.refresh(stored)
     assert (stored.total, stored.fund, stored.cash, stored.msgid) == (106_000, 42_000, 64_000, "m1")
     assert stored.platform["setl_id"] == "P-1"
-    assert (stored.platform["breaches"], stored.platform["differences"]) == ([], [])
+    assert stored.platform["differences"] == []
     legs = {f"fund.{AREA}.pool": -42_000, "person.cash": -64_000, "hospital.receivable": 106_000}
     assert postings(session, row) == legs
     assert settlement.verify(session) == []
@@ -148,7 +148,7 @@ def test_our_calculation_counts_what_was_settled_upstream_before(session: Sessio
         session,
         CALLER,
         ask(session, second, key="m2", batch="C").forwarded.id,
-        answer(deductible=0, pool=60_000, fund=60_000, cash=46_000, person=46_000, details=60_000),
+        answer(deductible=0, pool=60_000, fund=60_000, cash=46_000, person=46_000),
     )
     assert row.platform["differences"] == []
     assert settlement.explained(session, row).totals.pool == 60_000
@@ -156,41 +156,28 @@ def test_our_calculation_counts_what_was_settled_upstream_before(session: Sessio
 
 def test_where_we_part_from_the_platform_is_kept_with_its_cause(session: Session, visit) -> None:
     """The platform knows of a deductible borne elsewhere, so the pool pays more than we would."""
-    given = answer(deductible=0, pool=60_000, fund=60_000, cash=46_000, person=46_000, details=60_000)
+    given = answer(deductible=0, pool=60_000, fund=60_000, cash=46_000, person=46_000)
     row = upstream.record_settled(session, CALLER, ask(session, visit).forwarded.id, given)
     assert [(d["name"], d["platform"], d["ours"], d["cause"]) for d in row.platform["differences"]] == [
         ("deductible", 0, 30_000, "deductible"),
         ("pool", 60_000, 42_000, "follows"),
         ("person", 46_000, 64_000, "follows"),
     ]
-    assert row.platform["breaches"] == []
 
 
-@pytest.mark.parametrize(
-    ("wrong", "rules", "open_"),
-    [
-        ({"cash": 63_999}, ["person = account + cash"], 1),
-        ({"fund": 42_001, "details": None}, ["total = fund + person + hospital", "fund = its parts"], 0),
-        ({"details": 41_000}, ["fund = the listed funds"], 0),
-        ({"scope": 99_000}, ["total = over + own + first + scope"], 0),
-    ],
-)
+@pytest.mark.parametrize(("wrong", "left_open"), [({"cash": 63_999}, 1), ({"pool": 42_100}, -100), ({"fund": 1}, 0)])
 def test_an_answer_that_does_not_foot_is_kept_and_its_rest_stands_in_suspense(
-    session: Session, visit, wrong, rules, open_
+    session: Session, visit, wrong, left_open
 ) -> None:
     row = upstream.record_settled(session, CALLER, ask(session, visit).forwarded.id, answer(**wrong))
-    assert [breach["rule"] for breach in row.platform["breaches"]] == rules
-    assert -postings(session, row).get(f"suspense.{AREA}", 0) == open_
+    assert -postings(session, row).get(f"suspense.{AREA}", 0) == left_open
     assert sum(postings(session, row).values()) == 0
-    (named,) = upstream.not_footing(session, since=NOW)
-    assert named.id == row.id
     assert settlement.verify(session) == []
 
 
 def test_funds_we_do_not_have_and_the_hospitals_own_share_have_accounts(session: Session, visit) -> None:
-    given = answer(other=1_000, hospital=2_000, fund=43_000, cash=61_000, person=61_000, details=43_000)
+    given = answer(other=1_000, hospital=2_000, fund=43_000, cash=61_000, person=61_000)
     row = upstream.record_settled(session, CALLER, ask(session, visit).forwarded.id, given)
-    assert row.platform["breaches"] == []
     assert postings(session, row)[f"fund.{AREA}.other"] == -1_000
     assert postings(session, row)["hospital.share"] == -2_000
     assert settlement.verify(session) == []

@@ -76,7 +76,6 @@ def answer(**differs) -> Answer:
             hospital=0,
             balance=0,
             ratio=60_000_000,
-            details=42_000,
             words={"setl_id": "P-1", "fund_pay_sumamt": "420.00"},
         ),
         **differs,
