@@ -44,7 +44,8 @@ def require_standing(session: Session, caller: Caller, *, key: str) -> None:
         return
     if known.settlement_id is None:
         raise KeyReversed(key=key)
-    outcome = still(session, by_id(session, [known.settlement_id])[known.settlement_id], key)
+    row = by_id(session, [known.settlement_id]).get(known.settlement_id)
+    outcome = None if row is None else still(session, row, key)  # none yet: a platform is being asked
     if isinstance(outcome, Fault):
         raise outcome
 
