@@ -16,7 +16,9 @@ app = typer.Typer(
 )
 hospital = typer.Typer(help="Add an institution, its credentials, the endpoints its messages go to.")
 staff = typer.Typer(help="Add the sign-in of a member of staff.")
+authority = typer.Typer(help="Say who settles for the people of an insured area: this hub, or a platform further up.")
 app.add_typer(hospital, name="hospital")
+app.add_typer(authority, name="authority")
 app.add_typer(staff, name="staff")
 app.add_typer(packs, name="packs")
 
@@ -223,3 +225,28 @@ def staff_add(
     from adapters.cli.registry import add_staff
 
     add_staff(name, organisation=organisation, display_name=display_name, role=role, practitioner=practitioner)
+
+
+@authority.command("set")
+def authority_set(
+    area: Annotated[str, typer.Argument(help="six-digit code of the insured area")],
+    name: Annotated[str, typer.Option(help="its name in Chinese")],
+    name_en: Annotated[str, typer.Option(help="its name in English")] = "",
+    url: Annotated[str | None, typer.Option(help="the platform's address; without one this hub settles")] = None,
+    access_key: Annotated[str | None, typer.Option(help="what the platform calls this hub")] = None,
+    timeout: Annotated[int, typer.Option(min=1, max=60, help="seconds an answer is waited for")] = 15,
+    asks_by_msgid: Annotated[bool, typer.Option(help="the platform answers 5203 for a message id")] = True,
+) -> None:
+    """Say who settles for an area. A platform's secret is asked for, or read from standard input."""
+    from adapters.cli.registry import set_authority
+
+    set_authority(area, name=name, name_en=name_en, url=url, access_key=access_key, timeout_seconds=timeout,
+                  asks_by_msgid=asks_by_msgid)  # fmt: skip
+
+
+@authority.command("list")
+def authority_list() -> None:
+    """Every area somebody has said something about, and who settles for it."""
+    from adapters.cli.registry import list_authorities
+
+    list_authorities()

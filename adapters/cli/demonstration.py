@@ -19,7 +19,7 @@ from adapters.settings import Settings
 from adapters.supervisor import CannotStart, Child, free_port, only_one
 from fixtures import demo as region_data
 from fixtures import region as region_tables
-from fixtures.citizens import citizens
+from fixtures.neighbours import everyone, known_upstream, neighbours
 from hub import people
 from hub.trust import SCOPES, Caller
 from hub.units import day_of
@@ -36,6 +36,7 @@ def demo(*, fresh: bool, workers: int | None, free_ports: bool) -> None:
     known = known_region(settings, fresh=fresh)
     known["hospital_port"] = free_port(HOSPITAL, 0 if free_ports else region_data.HOSPITAL_PORT)
     known["control_port"] = free_port("127.0.0.1", 0 if free_ports else CONTROL_PORT)
+    known["platform_port"] = free_port("127.0.0.1", 0 if free_ports else region_data.PLATFORM_PORT)
     settings = changed(
         settings,
         sms_url=f"http://127.0.0.1:{known['control_port']}/sms/messages",
@@ -73,7 +74,7 @@ def _start_over(settings: Settings) -> None:
 
 def load_region(settings: Settings, known: dict[str, Any]) -> None:
     """Load the region's data into the database of `settings`, unless it has this edition of them already."""
-    edition = f"{_digest()}/{known['hospital_port']}"
+    edition = f"{_digest()}/{known['hospital_port']}/{known['platform_port']}"
     if known.get("edition") != edition:
         _load(settings, known)
         known["edition"] = edition
@@ -85,26 +86,34 @@ def _furnish(settings: Settings, known: dict[str, Any]) -> list[Child]:
     load_region(settings, known)
     config = settings.home / "simulators.json"
     write_private_json(config, _simulators(settings, known))
-    return [Child("simulators", [sys.executable, "-m", "fixtures.simulators.region", "--config", str(config)])]
+    platform = settings.home / "platform.json"
+    write_private_json(platform, _platform(settings, known))
+    return [
+        Child("simulators", [sys.executable, "-m", "fixtures.simulators.region", "--config", str(config)]),
+        Child("platform", [sys.executable, "-m", "fixtures.simulators.platform", "--config", str(platform)]),
+    ]
 
 
 def _load(settings: Settings, known: dict[str, Any]) -> None:
     assert settings.database_url is not None
     engine = door.open_house(settings, settings.database_url.get_secret_value(), load_keyring(settings.keys_folder))
-    at, secrets, port = door.now(), known["secrets"], known["hospital_port"]
+    at, secrets = door.now(), known["secrets"]
+    ports = {name: known[name] for name in ("hospital_port", "platform_port")}
     caller = Caller(kind="job", id="demo", at=at, scopes=SCOPES, purpose="operation", trace="demo")
 
     def work(session: Session) -> list[dict[str, Any]]:
-        region_data.load(session, caller, today=day_of(at), secrets=secrets, hospital_port=port)
-        return [_citizen(session, index) for index in range(SHOWN_CITIZENS)]
+        region_data.load(session, caller, today=day_of(at), secrets=secrets, **ports)
+        shown = [*range(SHOWN_CITIZENS), *(neighbour.index for neighbour in neighbours())]
+        return [_citizen(session, index) for index in shown]
 
-    known["citizens"] = door.transact(work)
+    people = door.transact(work)
+    known["citizens"], known["neighbours"] = people[:SHOWN_CITIZENS], people[SHOWN_CITIZENS:]
     engine.dispose()
 
 
 def _citizen(session: Session, index: int) -> dict[str, Any]:
     """What somebody needs to know to sign in as a citizen, or to send messages about one."""
-    citizen = citizens()[index]
+    citizen = everyone()[index]
     person = people.resolve(session, system="certno/01", value=citizen.certno)
     same = {name: getattr(citizen, name) for name in ("name", "gender", "certno", "telephone", "psn_no", "insutype")}
     return {
@@ -143,7 +152,12 @@ def _sign_ins(known: Mapping[str, Any]) -> dict[str, Any]:
         }
     for name in ("stranger", "monitor"):
         systems[name] = {"name": name, "token": secrets[f"{name}/token"]}
-    return {"citizens": known["citizens"], "staff": staff, "systems": systems}
+    return {
+        "citizens": known["citizens"],
+        "neighbours": known["neighbours"],
+        "staff": staff,
+        "systems": systems,
+    }
 
 
 def _simulators(settings: Settings, known: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,9 +180,27 @@ def _simulators(settings: Settings, known: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _platform(settings: Settings, known: Mapping[str, Any]) -> dict[str, Any]:
+    """What the simulated platform knows: its people, the national catalogue, the level of every hospital."""
+    levels = range(4)
+    return {
+        "port": known["platform_port"],
+        "area": neighbours()[0].area,
+        "access_key": "hub",
+        "secret": known["secrets"][region_data.PLATFORM],
+        "folder": str(settings.home / "simulators"),
+        "people": known_upstream(),
+        "items": {
+            row["code"]: [row["item_class"], {str(n): row[f"ceiling_{n}"] for n in levels if row[f"ceiling_{n}"]}]
+            for row in region_tables.rows("catalogue")
+        },
+        "levels": {row["id"]: row["level"] for row in region_tables.rows("organisations")},
+    }
+
+
 def _control(known: Mapping[str, Any]) -> dict[str, str]:
     base = f"http://127.0.0.1:{known['control_port']}"
-    return {"control": base, "sms": f"{base}/sms/"}
+    return {"control": base, "sms": f"{base}/sms/", "platform": f"http://127.0.0.1:{known['platform_port']}"}
 
 
 def _print(region: Running, known: Mapping[str, Any]) -> None:

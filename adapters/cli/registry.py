@@ -1,4 +1,4 @@
-"""`onecard hospital` and `onecard staff`: what the operators of a hub register by hand."""
+"""`onecard hospital`, `staff` and `authority`: what the operators of a hub register by hand."""
 
 import getpass
 import secrets
@@ -123,6 +123,14 @@ def in_the_house(work: Callable[[Session], T]) -> T:
             return door.transact(work)
         finally:
             engine.dispose()
+
+
+def _secret() -> str:
+    """What the platform gave this hub to sign with."""
+    secret = getpass.getpass("secret: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    if not secret:
+        raise CannotStart("a platform needs a secret: type it, or give it on standard input")
+    return secret
 
 
 def _new_password() -> str:

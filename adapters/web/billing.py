@@ -106,7 +106,7 @@ def ratio_of(explanation: Explanation) -> str:
 def _headline(explanation: Explanation, other: Explanation | None, t: Words) -> Markup:
     """How much the insurance paid, and what the referral did to it."""
     totals = explanation.totals
-    said = _share_said(totals.fund, totals.total, t)
+    said = share_said(totals.fund, totals.total, t)
     if other is None:
         return said
     apart = other.totals.person - totals.person
@@ -114,7 +114,8 @@ def _headline(explanation: Explanation, other: Explanation | None, t: Words) -> 
     return said + t("common.between") + t("bill.saved" if apart > 0 else "bill.missed", amount=amount)
 
 
-def _share_said(fund: int, total: int, t: Words) -> Markup:
+def share_said(fund: int, total: int, t: Words) -> Markup:
+    """How much of a bill the insurance paid, in tenths."""
     tenths = fund * 10 // total if total else 0
     if fund == 0:
         return t("bill.share_none")

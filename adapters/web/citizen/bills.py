@@ -12,9 +12,10 @@ from adapters.web import sessions
 from adapters.web.billing import telling
 from adapters.web.look import look_of
 from adapters.web.pages import page
+from adapters.web.platforms import as_settled, upstream_of
 from adapters.web.refusals import PageRoute
 from adapters.web.words import words
-from hub import directory, settlement, trust
+from hub import coverage, directory, settlement, trust
 from hub.units import day_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -63,11 +64,16 @@ def bill_view(session: Session, told: settlement.Told, language: str) -> dict[st
     units = {line.number: items[line.code].unit for line in told.lines if line.code in items and not english}
     visit = told.visit
     days = (day_of(visit.ended_at) - day_of(visit.begun_at)).days + 1 if visit.ended_at else 0
+    row, t = told.settlement, words(language)
+    said = telling(told.explanation, told.otherwise, t, language, names=names, units=units)
+    area = row.platform["area"] if row.platform is not None else None
+    authority = next((one for one in coverage.authorities(session) if one.area == area), None) if area else None
     return {
-        "settlement": told.settlement,
+        "settlement": row,
+        "upstream": upstream_of(row, authority, t, language),
         "visit": visit,
         "days": days,
         "hospital": told.hospital,
         "level": told.explanation.bill.hospital_level,
-        "told": telling(told.explanation, told.otherwise, words(language), language, names=names, units=units),
+        "told": said if area is None else as_settled(said, row, t),
     }

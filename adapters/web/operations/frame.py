@@ -7,13 +7,15 @@ from sqlalchemy.orm import Session
 from adapters.web.pages import Frame
 from adapters.web.sessions import Clerk
 from hub import directory, exchange
+from hub.settlement import upstream
 
 SMS = "sms"
 
 
 def frame_of(session: Session, clerk: Clerk) -> Frame:
-    """The clerk's frame with the number of lanes in trouble beside "lanes"."""
-    return replace(clerk.frame, counts=(("lanes", len(exchange.lanes(session))),))
+    """The clerk's frame with the number of lanes in trouble, and of questions to platforms that are open."""
+    waiting = (("lanes", len(exchange.lanes(session))), ("platforms", len(upstream.still_open(session))))
+    return replace(clerk.frame, counts=waiting)
 
 
 def peers_of(session: Session) -> dict[str, directory.Organisation]:

@@ -9,13 +9,15 @@ from typing import Any
 
 import httpx
 
+from tests.region import TERTIARY
+
 AREA = "429900"
 SECRET = "a secret of the tests"
 ITEMS = {
-    "S-BED-01": ["A", None],
-    "D-EX-0001": ["B", None],
-    "S-ESC-01": ["C", None],
-    "S-ECHO-01": ["A", "850.00"],
+    "S-BED-01": ["A", {}],
+    "D-EX-0001": ["B", {}],
+    "S-ESC-01": ["C", {}],
+    "S-ECHO-01": ["A", {"3": "850.00"}],
 }
 
 
@@ -40,7 +42,7 @@ class Platform:
         people.append({"psn_no": psn_no(12), "insutype": "310", "blocked": True})
         config = {"port": self.port, "area": AREA, "access_key": "hub", "secret": SECRET, "folder": str(folder)}
         self.config = folder / "config.json"
-        self.config.write_text(json.dumps(config | {"people": people, "items": ITEMS}))
+        self.config.write_text(json.dumps(config | {"people": people, "items": ITEMS, "levels": {TERTIARY: "3"}}))
         self.control = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", trust_env=False, timeout=10)
         self.start()
 
