@@ -6,7 +6,7 @@ import httpx
 from fastapi import FastAPI
 
 from adapters import door
-from adapters.nhsa.routes import router
+from adapters.nhsa.routes import HOT
 from adapters.settings import Settings
 from fixtures.simulators.nhsa_client import Hospital
 from hub import trust
@@ -23,7 +23,7 @@ def settle_and_hang(dsn: str, home: str, msgid: str, mdtrt_id: str, psn_no: str,
     trust.install(KEYRING)
     door.use_engine(door.make_engine(dsn), Settings(home=Path(home)))
     app = FastAPI()
-    app.include_router(router)
+    app.router.routes.extend(HOT)
     hospital = Hospital("http://hub", TERTIARY, "示例医院", f"{TERTIARY}/nhsa", SECRET)
     hospital._http = httpx.Client(transport=InProcess(app), base_url="http://hub")
     window = Window(hospital, Insured(0, psn_no, certno, name, "310"), mdtrt_id=mdtrt_id)
