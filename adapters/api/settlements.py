@@ -187,10 +187,10 @@ def estimate(call: Call[EstimateWish]) -> EstimateView:
         call.caller,
         person_id=wish.person_id,
         care=wish.care,
-        total=_fen(wish.total, "total"),
+        total=fen(wish.total, "total"),
         insutype=wish.insutype,
         emergency=wish.emergency,
-        deductible_paid=_fen(wish.deductible_paid, "deductible_paid"),
+        deductible_paid=fen(wish.deductible_paid, "deductible_paid"),
     )
     return EstimateView(
         told.day,
@@ -241,7 +241,7 @@ def _cost(explanation: Explanation) -> CostView:
     return CostView(*(str(Money(fen)) for fen in (totals.total, totals.deductible, totals.fund, totals.person)))
 
 
-def _fen(said: str, element: str) -> Money:
+def fen(said: str, element: str) -> Money:
     """Yuan as written. Refuses: Invalid."""
     try:
         amount = Money.yuan(said)

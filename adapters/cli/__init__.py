@@ -146,6 +146,14 @@ def jobs() -> None:
 
 
 @app.command()
+def verify() -> None:
+    """Derive every amount again, in SQL, and name the first row of each check that does not fit; 1 if one does not."""
+    from adapters.cli.showing import verify
+
+    raise SystemExit(verify())
+
+
+@app.command()
 def bench(
     name: Annotated[str, typer.Argument(help="hl7v2, booking, settlement or adjudicate")],
     clients: Annotated[int, typer.Option(min=1, help="concurrent clients")] = 8,

@@ -1,12 +1,15 @@
 """What an installation knows about itself, as lines on a terminal."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from adapters import door
 from adapters.cli.database import at_hand
 from adapters.settings import Settings
+from hub import settlement
 from hub.exchange import jobs as job_rows
 from hub.faults import every_fault
 from hub.migrations import import_every_room
@@ -31,6 +34,29 @@ def jobs() -> None:
                 counts = (f"{job.every_seconds} s", job.runs, job.failures)
                 print(line.format(job.name, *counts, _clock(job.finished_at), _clock(job.due_at), outcome))
         engine.dispose()
+
+
+def verify() -> int:
+    """The ledger, settlements, accumulators and accounts of this installation, checked against each other."""
+    with at_hand(Settings()) as dsn:
+        engine = door.make_engine(dsn, pool_size=1)
+        with Session(engine) as session:
+            session.execute(text("SET LOCAL statement_timeout = 0"))  # a large ledger takes its time
+            breaches = settlement.verify(session)
+        engine.dispose()
+    print("\n".join(verdict(breaches)))
+    return 1 if breaches else 0
+
+
+def verdict(breaches: Sequence[settlement.Breach]) -> list[str]:
+    """One line a check: that it fits, or the first row that does not."""
+    first = {breach.check: breach for breach in reversed(breaches)}
+    return [
+        f"BROKEN   {check}: {first[check].subject} has {first[check].found}, derived {first[check].derived}"
+        if check in first
+        else f"fits     {check}"
+        for check in settlement.CHECKS
+    ]
 
 
 def _clock(instant: datetime | None) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Protocol
 
+import msgspec
 from sqlalchemy.orm import Session
 
 from adapters.nhsa.extension import extension
@@ -18,8 +19,8 @@ from adapters.nhsa.region import Region
 from adapters.nhsa.tables import Node, transaction
 from adapters.nhsa.verbs import Asked, Done
 from hub import coverage, settlement
-from hub.faults import Fault, Invalid, Refused
-from hub.settlement import STAY, Charge, Naming, Settlement, SettlementUnknown, TotalDiffers, Window
+from hub.faults import Fault, Invalid, Missing, Refused
+from hub.settlement import STAY, Charge, Naming, Override, Settlement, SettlementUnknown, TotalDiffers, Window
 from hub.settlement.charges import clearing_type
 from hub.units import Money, day_of
 
@@ -75,6 +76,7 @@ def quote(session: Session, asked: Asked) -> Done:
         "medins_setl_id": asked.request.msgid,
         "clr_optins": asked.region.area,
         "clr_type": clearing_type(explained.bill),
+        "exp_content": _doubts(session, asked, window),
     }
     detail = setldetail(asked.region, explained.totals, standing.insutype, window.care)
     return Done({"setlinfo": info, "setldetail": detail}, window.person_id, f"visit/{window.visit_id}")
@@ -138,7 +140,28 @@ def charge_of(asked: Asked, window: Window) -> Charge:
         insutype=said["insutype"],
         med_type=said.get("med_type"),
         emergency=emergency or None,
+        override=_override(more),
     )
+
+
+def _doubts(session: Session, asked: Asked, window: Window) -> str | None:
+    """What a doctor would have to answer for when this is settled, as the region's key DOUBTS."""
+    batch = asked.nodes["data"].get("chrg_bchno") or STAY
+    found = settlement.doubts_of(session, asked.caller, visit_id=window.visit_id, batch=batch)
+    if not found:
+        return None
+    return msgspec.json.encode({"DOUBTS": [doubt.sentence("zh") for doubt in found]}).decode()
+
+
+def _override(more: Mapping[str, str]) -> Override | None:
+    """A doctor who answers for what is doubted. Refuses: Missing, when one of the two keys stands alone."""
+    doctor, reason = more.get("OVRD_DR_CODG", ""), more.get("OVRD_REA", "")
+    if not doctor and not reason:
+        return None
+    if not (doctor and reason):
+        alone = "OVRD_REA" if doctor else "OVRD_DR_CODG"
+        raise Missing(element=f"input.data.exp_content.{alone}", allowed="医师编码和理由要同时填写。")
+    return Override(doctor, reason)
 
 
 def told(asked: Asked, window: Window, row: Settlement) -> Done:

@@ -118,7 +118,10 @@ class Endpoint(Base):
 
 
 class CatalogueItem(Base):
-    """A drug, service or supply. `ceilings` holds yuan a unit by hospital level, as text: {"3": "850.00"}."""
+    """A drug, service or supply. `ceilings` holds yuan a unit by hospital level, as text: {"3": "850.00"}.
+
+    most_a_day is the quantity above which one person's charges of a day are doubted; None for no limit.
+    """
 
     __tablename__ = "catalogue_item"
     __table_args__ = (CheckConstraint("item_class IN ('A', 'B', 'C')", name="item_class_known"),)
@@ -132,6 +135,7 @@ class CatalogueItem(Base):
     price: Mapped[Decimal] = mapped_column(Numeric(16, 6))
     ceilings: Mapped[dict[str, Any]]
     restricted: Mapped[bool]
+    most_a_day: Mapped[Decimal | None] = mapped_column(Numeric(16, 4))
 
 
 class DiagnosisItem(Base):

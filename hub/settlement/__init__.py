@@ -2,6 +2,7 @@
 
 tables.py ........ the rows
 fees.py .......... register a visit; fee lines uploaded and cancelled in parts
+doubts.py ........ looked for before money moves; a doctor may override by name
 charges.py ....... from a charge to a bill: lines, standing, referral episode
 settling.py ...... quote, settle, settle_many
 undoing.py ....... undo, reverse
@@ -16,6 +17,7 @@ reading.py ....... by_key, settlements_of, the bill with every fen explained
 """
 
 from hub.settlement.charges import Charge, NothingToSettle, TotalDiffers
+from hub.settlement.doubts import Doubt, Doubted, Override, OverrideWrong
 from hub.settlement.fees import (
     STAY,
     BatchSettled,
@@ -26,6 +28,7 @@ from hub.settlement.fees import (
     ItemUnknown,
     VisitOver,
     cancel_fees,
+    doubts_of,
     fees,
     register,
     require_no_charges,
@@ -64,11 +67,12 @@ from hub.settlement.tables import (
     SettlementKey,
 )
 from hub.settlement.undoing import BuiltUpon, SettlementUnknown, reverse, undo
-from hub.settlement.verifying import Breach, verify
+from hub.settlement.verifying import CHECKS, Breach, verify
 from hub.settlement.windows import Naming, Window, windows
 
 __all__ = [
     "AMOUNTS",
+    "CHECKS",
     "MONEY",
     "SETTLEMENT",
     "STAY",
@@ -79,6 +83,8 @@ __all__ = [
     "BuiltUpon",
     "Charge",
     "ChargeKey",
+    "Doubt",
+    "Doubted",
     "FeeFacts",
     "FeeLine",
     "FeeNumberTaken",
@@ -95,6 +101,8 @@ __all__ = [
     "NothingToSettle",
     "Order",
     "OutcomeNotKnown",
+    "Override",
+    "OverrideWrong",
     "PackReplay",
     "Posting",
     "Proof",
@@ -116,6 +124,7 @@ __all__ = [
     "by_key",
     "cancel_fees",
     "chain",
+    "doubts_of",
     "explained",
     "fees",
     "lines_of",

@@ -27,6 +27,7 @@ from hub.coverage import (
 from hub.db import PLAN_ONCE, run, run_together
 from hub.faults import Fault, Invalid, Refused
 from hub.records import VisitUnknown
+from hub.settlement.doubts import Override
 from hub.settlement.fees import STAY, VisitOver
 from hub.trust import Caller, NotAllowed, unseal
 from hub.units import Money, day_of
@@ -65,6 +66,7 @@ class Charge:
     med_type: str | None = None
     disease: str | None = None
     emergency: bool | None = None
+    override: Override | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class Prepared:
     last_line_id: int
     new_admission: bool
     sender_visit_id: int | None
+    doubted: bool = False
 
     def explain(self) -> Explanation:
         return adjudicate(self.bill, self.entitlement.pack, self.standing)
@@ -201,7 +204,10 @@ def _prepared(
         standing, new_admission, sender_visit_id = history.of_stay(place, known, standing)
     med_type = charge.med_type or visit.med_type or clearing_type(bill)
     batch = charge.batch if not place.inpatient else history.stay_batch(place)
-    return Prepared(charge, place, batch, med_type, known, bill, standing, last_line_id, new_admission, sender_visit_id)
+    return Prepared(
+        charge, place, batch, med_type, known, bill, standing, last_line_id, new_admission, sender_visit_id,
+        history.doubted(charge, place),
+    )  # fmt: skip
 
 
 def _batch(charge: Charge, place: Place) -> tuple[int, str]:
@@ -244,6 +250,10 @@ class _History:
             if row.returns is None
         )
         return lines, rows[-1].id if rows else 0, Money(sum(row.amount for row in rows))
+
+    def doubted(self, charge: Charge, place: Place) -> bool:
+        """Something about the lines was found doubtful when they were uploaded, and nobody has answered for it."""
+        return bool(self._charged[_batch(charge, place)][0].doubted)
 
     def stands(self, charge: Charge, place: Place) -> Stands | None:
         """An out-patient batch settled already; or a stay settled so far with nothing charged since."""
@@ -345,6 +355,8 @@ SELECT v.id, v.organisation_id, v.number, v.care, v.state, v.begun_at, v.ended_a
 
 _CHARGED = """
 SELECT w.visit_id, w.batch, k.settlement_id,
+       (w.visit_id, w.batch) IN (SELECT visit_id, batch FROM doubt WHERE overridden_at IS NULL
+                                    AND visit_id = ANY(%(visits)s::bigint[])) AS doubted,
        f.id, f.number, f.returns, f.quantity - f.refunded AS quantity, f.unit_price, f.ceiling, f.item_class,
        f.approved,
        CASE WHEN f.refunded = 0 THEN f.amount

@@ -15,6 +15,8 @@ from hub import coverage, directory, trust
 from hub.directory import CatalogueItem
 from hub.faults import Conflict, Invalid, Refused, Unknown
 from hub.records import Visit, VisitUnknown
+from hub.settlement import doubts
+from hub.settlement.doubts import Doubt
 from hub.settlement.tables import ChargeKey, FeeLine, Registration, Settlement
 from hub.trust import Caller
 from hub.units import Money
@@ -119,6 +121,7 @@ def upload(session: Session, caller: Caller, *, visit_id: int, lines: Sequence[F
     stored = _by_number(session, visit.id, [line.number for line in lines])
     for row in rows:
         _same_content(stored[row["number"]], row)
+    doubts.look(session, caller, visit, [line.number for line in lines])
     return [stored[line.number] for line in lines]
 
 
@@ -142,8 +145,9 @@ def cancel_fees(
     if numbers is not None:
         _refuse_settled_numbers(session, visit, numbers)
         dropped = dropped.where(FeeLine.number.in_(tuple(numbers)) | FeeLine.returns.in_(tuple(numbers)))
-    gone = session.execute(dropped.returning(FeeLine.id).execution_options(synchronize_session="fetch"))
-    return len(gone.all())
+    gone = session.scalars(dropped.returning(FeeLine.number).execution_options(synchronize_session="fetch")).all()
+    doubts.forget(session, visit.id, gone)
+    return len(gone)
 
 
 def require_no_charges(session: Session, caller: Caller, *, visit_id: int) -> None:
@@ -166,6 +170,15 @@ def fees(session: Session, caller: Caller, *, visit_id: int) -> Sequence[FeeLine
     """Every line of an own visit in the order uploaded. Refuses: NotAllowed, VisitUnknown."""
     visit = own_visit(session, caller, visit_id)
     return session.scalars(select(FeeLine).where(FeeLine.visit_id == visit.id).order_by(FeeLine.id)).all()
+
+
+def doubts_of(session: Session, caller: Caller, *, visit_id: int, batch: str = STAY) -> list[Doubt]:
+    """What a doctor would have to answer for before a charge of an own visit is settled; writes nothing.
+
+    Refuses: NotAllowed, VisitUnknown.
+    """
+    visit = own_visit(session, caller, visit_id)
+    return doubts.standing(session, caller, visit.id, STAY if visit.care == "inpatient" else batch)
 
 
 def own_visit(session: Session, caller: Caller, visit_id: int, *, lock: bool = False) -> Visit:

@@ -13,7 +13,9 @@ from sqlalchemy.orm import Session
 from hub.coverage import Explanation, SettledUpstream
 from hub.db import run_together
 from hub.faults import Conflict, Fault, Unavailable
+from hub.settlement import doubts
 from hub.settlement.charges import Charge, Place, Prepared, Stands, places, prepare
+from hub.settlement.fees import STAY
 from hub.settlement.keys import KeyTaken, Name, claim, known_keys, letting_go, pointing
 from hub.settlement.rows import Row, as_settlement, by_id, settlement_row, writing
 from hub.settlement.standing import differing, still
@@ -70,8 +72,8 @@ def quote(session: Session, caller: Caller, charge: Charge) -> Explanation:
 def settle(session: Session, caller: Caller, charge: Charge, *, key: str, content_hash: bytes) -> Settlement:
     """Settle a charge. The same key and content again is the same settlement, a new key for the same batch too.
 
-    Refuses: what `quote` refuses, except AlreadySettled; KeyTaken, KeyReversed, KeyUndone, RefundedInPart,
-    OutcomeNotKnown.
+    Refuses: what `quote` refuses, except AlreadySettled; Doubted, OverrideWrong, KeyTaken, KeyReversed, KeyUndone,
+    RefundedInPart, OutcomeNotKnown.
     """
     (outcome,) = settle_many(session, [Order(caller, charge, key, content_hash)])
     if isinstance(outcome, Fault):
@@ -115,7 +117,7 @@ def _settle_round(session: Session, asked: Sequence[Asked]) -> list[Outcome]:
     outcomes: dict[Name, Outcome] = {}
     for (order, place), prepared in zip(fresh, ready, strict=True):
         name = _name(order, place)
-        outcomes[name] = _decide(order, prepared, claimed[name])
+        outcomes[name] = _decide(session, order, prepared, claimed[name])
     written = [(order, place, row) for order, place in fresh if isinstance(row := outcomes[_name(order, place)], dict)]
     refused = [name for name, outcome in outcomes.items() if isinstance(outcome, Fault)]
     standing = {name: stands.settlement_id for name, stands in outcomes.items() if isinstance(stands, Stands)}
@@ -128,13 +130,23 @@ def _settle_round(session: Session, asked: Sequence[Asked]) -> list[Outcome]:
     return [outcomes[name] for name in names]
 
 
-def _decide(order: Order, prepared: Prepared | Stands | Fault, settlement_id: int) -> Outcome:
+def _decide(session: Session, order: Order, prepared: Prepared | Stands | Fault, settlement_id: int) -> Outcome:
     if not isinstance(prepared, Prepared):
         return prepared
     try:
         explanation = prepared.explain()
     except Fault as refusal:
         return refusal
+    if prepared.doubted:
+        unanswered = doubts.answer(
+            session,
+            order.caller,
+            visit_id=order.charge.visit_id,
+            batch=STAY if prepared.place.inpatient else prepared.batch,
+            override=order.charge.override,
+        )
+        if unanswered is not None:
+            return unanswered
     return settlement_row(order.caller, prepared, explanation, settlement_id=settlement_id, key=order.key)
 
 

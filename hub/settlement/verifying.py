@@ -100,4 +100,41 @@ CHECKS = {
                SELECT FROM forwarded AS f WHERE f.settlement_id = k.settlement_id
                   AND f.state IN ('asked', 'unanswered', 'reversal-unconfirmed'))
          ORDER BY 1 LIMIT :most""",
+    "a standing settlement holds its charge batch": """
+        SELECT 'settlement/' || s.id, 0, s.id
+          FROM settlement AS s LEFT JOIN charge_key AS k ON k.settlement_id = s.id AND k.visit_id = s.visit_id
+         WHERE s.state = 'active' AND s.undoes IS NULL AND s.platform IS NULL AND k.visit_id IS NULL
+         ORDER BY s.id LIMIT :most""",
+    "a settlement's lines sum to its amounts": """
+        SELECT 'settlement/' || s.id || ' ' || part.name, coalesce(lines.fen, 0)::bigint, part.fen
+          FROM settlement AS s
+         CROSS JOIN LATERAL (VALUES
+               (0, 'total', s.total), (1, 'over', s."over"), (2, 'own', s.own), (3, 'first', s."first"),
+               (4, 'scope', s."scope"), (5, 'deductible', s.deductible), (6, 'pool', s.pool), (7, 'large', s.large),
+               (8, 'serious', s.serious), (9, 'civil', s.civil), (10, 'aid', s.aid)) AS part(place, name, fen)
+         CROSS JOIN LATERAL (
+               SELECT sum((share->>part.place)::bigint) AS fen FROM json_array_elements(s.shares) AS share) AS lines
+         WHERE s.undoes IS NULL AND s.platform IS NULL AND coalesce(lines.fen, 0) <> part.fen
+         ORDER BY s.id LIMIT :most""",
+    "a refund is a counter-entry and a smaller settlement of the same charges": """
+        SELECT 'refund/' || r.settlement_id,
+               (rest.id IS NOT NULL)::int + (counter.id IS NOT NULL)::int + (before.state = 'cancelled')::int
+               + coalesce(rest.total <= before.total, false)::int, 4
+          FROM refund AS r
+          JOIN settlement AS before ON before.id = r.replaces
+          LEFT JOIN settlement AS rest ON rest.id = r.settlement_id
+                AND (rest.visit_id, rest.batch, rest.pack_id) = (before.visit_id, before.batch, before.pack_id)
+          LEFT JOIN settlement AS counter ON counter.id = r.counter_id AND counter.undoes = r.replaces
+         WHERE rest.id IS NULL OR counter.id IS NULL OR before.state <> 'cancelled' OR rest.total > before.total
+         ORDER BY r.settlement_id LIMIT :most""",
+    "what is refunded of a line is what its refunds say": """
+        WITH given AS (
+            SELECT s.visit_id, line->>0 AS number, sum((line->>1)::numeric) AS quantity
+              FROM refund AS r JOIN settlement AS s ON s.id = r.settlement_id
+             CROSS JOIN LATERAL jsonb_array_elements(r.lines) AS line
+             GROUP BY 1, 2)
+        SELECT 'fee_line/' || f.id, (f.refunded * 10000)::bigint, (coalesce(g.quantity, 0) * 10000)::bigint
+          FROM fee_line AS f LEFT JOIN given AS g ON g.visit_id = f.visit_id AND g.number = f.number
+         WHERE (f.refunded <> 0 OR g.quantity IS NOT NULL) AND f.refunded <> coalesce(g.quantity, 0)
+         ORDER BY f.id LIMIT :most""",
 }

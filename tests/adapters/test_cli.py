@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from adapters.cli.bureau import _report
+from adapters.cli.showing import verdict
+from hub import settlement
 
 COMMANDS = [
     "demo",
@@ -25,6 +27,7 @@ COMMANDS = [
     "info",
     "faults",
     "jobs",
+    "verify",
     "bench",
     "doctor",
     "hospital",
@@ -101,6 +104,19 @@ def test_every_fault_is_printed_in_both_languages(installation: Installation) ->
     assert done.returncode == 0
     assert "slot-taken" in done.stdout
     assert "fen" not in done.stderr
+
+
+def test_the_books_of_an_installation_are_verified_check_by_check(migrated: Installation) -> None:
+    done = migrated.run("verify")
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["fits"] * len(settlement.CHECKS)
+
+
+def test_the_first_row_that_does_not_fit_is_named() -> None:
+    check = "a settlement's lines sum to its amounts"
+    breaches = [settlement.Breach(check, f"settlement/{n} pool", 7, 8) for n in (3, 4)]
+    broken = [line for line in verdict(breaches) if not line.startswith("fits")]
+    assert broken == [f"BROKEN   {check}: settlement/3 pool has 7, derived 8"]
 
 
 def test_the_doctor_finds_a_healthy_installation_well(migrated: Installation) -> None:

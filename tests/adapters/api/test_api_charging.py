@@ -11,7 +11,7 @@ from hub.units import Money
 from tests.adapters.api.wire import Peer, app_with, token_for
 from tests.hub.coverage.insured import insured, with_pack
 from tests.hub.settlement.stays import charged, settle, undo
-from tests.region import COUNTY, NOW, TERTIARY, system
+from tests.region import COUNTY, EXPERT, NOW, TERTIARY, system
 
 ROUTES = app_with(api.router)
 LINES = [{"number": "2", "quantity": "1"}]
@@ -129,3 +129,51 @@ def test_what_still_runs_is_in_progress(engine: Engine, settled: int) -> None:
         told = door.transact(lambda session: settlement.by_key(session, system(TERTIARY), key="slow"))
         assert told.state == "in-progress"
     assert door.transact(lambda s: settlement.by_key(s, system(TERTIARY), key="slow")).state == "reversed"
+
+
+@pytest.fixture
+def open_charge(engine: Engine) -> int:
+    """An out-patient's echo, charged an hour after the county hospital charged the same person's."""
+    with Session(engine) as session, session.begin():
+        with_pack(session)
+        person = insured(session)
+        for hospital, number in ((COUNTY, "M-1"), (TERTIARY, "M-2")):
+            made = charged(
+                session,
+                person.id,
+                [("S-ECHO-01", "1", "900.00")],
+                hospital=hospital,
+                number=number,
+                care="outpatient",
+                begun=NOW,
+                batch="B",
+            )
+        return made.id
+
+
+def test_a_doubtful_charge_is_quoted_with_its_doubts_and_settled_when_a_doctor_answers_for_it(
+    his: Peer, open_charge: int, engine: Engine
+) -> None:
+    wish: dict[str, object] = {"visit_id": open_charge, "batch": "B", "total": "900.00"}
+    quoted = his("POST", "/api/v1/quotes", json=wish).json()
+    assert [(doubt["kind"], doubt["line"]) for doubt in quoted["doubts"]] == [("duplicate", "1")]
+    refused = his("POST", "/api/v1/settlements", json=wish, headers=keyed("s1"))
+    assert (refused.status_code, refused.json()["code"]) == (422, "doubted")
+    assert count(engine) == 0
+    wish |= {"override": {"practitioner_id": EXPERT, "reason": "重做"}}
+    settled = his("POST", "/api/v1/settlements", json=wish, headers=keyed("s1")).json()
+    assert settled["already_settled"] is False
+    amounts = {name: quoted[name] for name in quoted if name != "doubts"}
+    assert {name: settled["settlement"][name] for name in amounts} == amounts
+    again = his("POST", "/api/v1/settlements", json=wish, headers=keyed("s2")).json()
+    assert again == {"settlement": settled["settlement"], "already_settled": True}
+
+
+def test_a_settlement_is_undone_and_its_key_is_refused_from_then_on(his: Peer, settled: int, engine: Engine) -> None:
+    answer = his("POST", f"/api/v1/settlements/{settled}/undo", headers=keyed("u1"))
+    assert (answer.status_code, answer.json()["undoes"]) == (200, settled)
+    assert his("POST", f"/api/v1/settlements/{settled}/undo", headers=keyed("u1")).content == answer.content
+    with Session(engine) as session:
+        visit_id = session.get_one(Settlement, settled).visit_id
+    late = his("POST", "/api/v1/settlements", json={"visit_id": visit_id}, headers=keyed("m1"))
+    assert (late.status_code, late.json()["code"]) == (409, "key-taken")

@@ -1,5 +1,6 @@
 """Out-patients and in-patients through the door: registered, charged, quoted, settled, taken back."""
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -268,6 +269,25 @@ def test_a_wrong_line_is_refused_by_its_place(window, differs, element):
     exchange = window.hospital.call("2204", {"feedetail": rows})
     assert exchange.answer["infcode"] == -1
     assert element in exchange.message
+
+
+def test_a_doubtful_bill_is_quoted_with_its_doubts_and_settled_when_a_doctor_answers_for_it(
+    charged, hospital_of, engine
+):
+    elsewhere = Window(hospital_of(COUNTY), charged.citizen, number="X-1").register(
+        atddr_no="D420582000021", begntime="2026-11-22 08:30:00"
+    )
+    elsewhere.charge(fee(1, ECHO, "900.00"))
+    charged.charge(fee(21, ECHO, "900.00"), batch="B2")
+    quoted = charged.quote(batch="B2")
+    assert "当阳示例人民医院" in json.loads(quoted["exp_content"])["DOUBTS"][0]
+    assert "当阳示例人民医院" in charged.settle(batch="B2").message
+    alone = charged.settle(batch="B2", exp_content='{"OVRD_DR_CODG": "D420500000011"}')
+    assert "input.data.exp_content.OVRD_REA" in alone.message
+    assert ledger(engine) == (0, 0)
+    signed = json.dumps({"OVRD_DR_CODG": "D420500000011", "OVRD_REA": "外院图像不清"})
+    assert charged.settle(batch="B2", exp_content=signed).accepted
+    assert ledger(engine) == (1, 0)
 
 
 # in-patients

@@ -2,12 +2,13 @@
 
 import random
 from contextlib import suppress
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import text
 
 from hub import coverage
-from hub.settlement import BuiltUpon, verify
+from hub.settlement import BuiltUpon, Settlement, refund, verify
 from hub.units import Code
 from tests.hub.coverage.insured import insured, with_pack
 from tests.hub.settlement.stays import charged, settle, undo
@@ -51,6 +52,9 @@ def books(session):
     for row in rng.sample(rows, 8):
         with suppress(BuiltUpon):
             undo(session, row, key=f"u{row.id}")
+    halved = next(row for row in reversed(rows) if session.get_one(Settlement, row.id).state == "active")
+    refund(session, system(halved.organisation_id), settlement_id=halved.id, lines={"1": Decimal("0.5")},
+           reason="test", key="r", content_hash=b"")  # fmt: skip
     session.flush()
     return rows
 
@@ -67,6 +71,13 @@ PLANTED = [
     ("UPDATE personal_account SET balance = balance + 1", "accounts are"),
     ("UPDATE settlement SET state = 'cancelled' WHERE state = 'active' AND undoes IS NULL", "an undone settlement"),
     ("UPDATE charge_key SET settlement_id = -1", "a charge batch"),
+    ("DELETE FROM charge_key", "a standing settlement"),
+    ("UPDATE settlement SET shares = '[]' WHERE undoes IS NULL", "a settlement's lines"),
+    ("UPDATE fee_line SET refunded = quantity", "what is refunded"),
+    (
+        "INSERT INTO refund (settlement_id, replaces, counter_id, reason, lines) VALUES ({id}, {id}, {id}, '', '[]')",
+        "a refund is",
+    ),
 ]
 
 
