@@ -15,8 +15,9 @@ Tolerance is nothing. What a hospital states wrongly is refused by its field. Wh
 comes from the platform, has happened already: it becomes an item of reconciliation.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -38,7 +39,7 @@ class DoesNotFoot(Invalid):
 
 def unbalanced(spoken: Region, infno: str, side: str, nodes: Vectors) -> list[Unbalanced]:
     """Every rule of the region that the amounts of a message break."""
-    return [found for rule in spoken.identities if _speaks_of(rule, infno, side) for found in _check(rule, nodes)]
+    return [found for rule in _rules(spoken, infno, side) for found in _check(rule, nodes)]
 
 
 def require_footing(spoken: Region, infno: str, nodes: Vectors) -> None:
@@ -62,39 +63,57 @@ def watch_sent(session: Session, asked: Asked, output: Vectors) -> None:
     )
 
 
-def _speaks_of(rule: Rule, infno: str, side: str) -> bool:
-    return rule["side"] == side and infno in rule["in"]
+class _Compiled(NamedTuple):
+    """A rule with its parts told apart: fields of the row itself, and fields of the rows of another node."""
+
+    name: str
+    node: str
+    sum: str
+    fields: tuple[str, ...]
+    listed: tuple[tuple[str, str], ...]
+    but: tuple[tuple[str, frozenset[str]], ...]
+    at_most: bool
+    unless_empty: bool
 
 
-def _check(rule: Rule, nodes: Vectors) -> Iterator[Unbalanced]:
-    for place, row in _rows(nodes.get(rule["node"]), rule["node"]):
-        amounts = [amount for part in rule["parts"] for amount in _amounts(rule, part, row, nodes)]
-        if rule.get("unless") == "empty" and not any(amounts):
-            continue
-        said, summed = int(row.get(rule["sum"]) or 0), sum(amounts)
-        if said != summed and not (rule.get("atmost") and said > summed):
-            yield Unbalanced(rule["name"], f"{place}.{rule['sum']}", said, summed)
+@cache
+def _rules(spoken: Region, infno: str, side: str) -> tuple[_Compiled, ...]:
+    return tuple(_compiled(rule) for rule in spoken.identities if rule["side"] == side and infno in rule["in"])
 
 
-def _amounts(rule: Rule, part: str, row: Mapping[str, Any], nodes: Vectors) -> list[int]:
-    """As a list: two funds that pay the same are two amounts."""
-    node, _, item = part.rpartition(".")
-    if not node:
-        return [int(row.get(item) or 0)]
-    but: Mapping[str, Sequence[str]] = rule.get("but", {})
-    return [
-        int(other.get(item) or 0)
-        for _, other in _rows(nodes.get(node), node)
-        if not any(other.get(code) in values for code, values in but.items())
-    ]
+def _compiled(rule: Rule) -> _Compiled:
+    listed = [tuple(part.split(".")) for part in rule["parts"] if "." in part]
+    return _Compiled(
+        rule["name"],
+        rule["node"],
+        rule["sum"],
+        tuple(part for part in rule["parts"] if "." not in part),
+        tuple((node, item) for node, item in listed),
+        tuple((code, frozenset(values)) for code, values in rule.get("but", {}).items()),
+        rule.get("atmost", False),
+        rule.get("unless") == "empty",
+    )
 
 
-def _rows(found: Any, name: str) -> list[tuple[str, Mapping[str, Any]]]:
+def _check(rule: _Compiled, nodes: Vectors) -> Iterator[Unbalanced]:
+    found = nodes.get(rule.node)
     if found is None:
-        return []
-    if isinstance(found, list):
-        return [(f"{name}[{place}]", row) for place, row in enumerate(found)]
-    return [(name, found)]
+        return
+    for number, row in enumerate(found if isinstance(found, list) else (found,)):
+        amounts = [row.get(field) or 0 for field in rule.fields]
+        for node, item in rule.listed:
+            # As a list: two funds that pay the same are two amounts.
+            amounts += [other.get(item) or 0 for other in nodes.get(node) or () if not _left_out(rule, other)]
+        if rule.unless_empty and not any(amounts):
+            continue
+        said, summed = int(row.get(rule.sum) or 0), sum(amounts)
+        if said != summed and not (rule.at_most and said > summed):
+            place = f"{rule.node}[{number}]" if isinstance(found, list) else rule.node
+            yield Unbalanced(rule.name, f"{place}.{rule.sum}", said, summed)
+
+
+def _left_out(rule: _Compiled, row: Mapping[str, Any]) -> bool:
+    return any(row.get(code) in values for code, values in rule.but)
 
 
 def _words(spoken: Region, name: str) -> str:

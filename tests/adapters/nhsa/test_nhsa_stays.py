@@ -1,5 +1,8 @@
 """2403 and 2405: what an admission said is said anew while the stay lasts; a discharge is taken back."""
 
+import json
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy.orm import Session
 
@@ -92,3 +95,23 @@ def test_what_a_settlement_half_way_rests_on_is_not_changed(stay):
     assert changed(stay, {}).accepted
     assert settled["setl_id"] in changed(stay, {}, med_type="24").message
     assert settled["setl_id"] in changed(stay, {}, begntime="2026-11-15 10:00:00").message
+
+
+def test_two_changes_at_once_are_both_kept(stay, engine):
+    """Both look for a settlement and then change the stay: one waits for the other."""
+    said = [({"diag_srt_no": "2", "diag_code": "I10"}, "23"), ({"diag_srt_no": "3", "diag_code": "I20.900"}, "24")]
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda one: changed(stay, one[0], med_type=one[1]).message, said))
+    assert answers == ["", ""]
+    visit, med_type = kept(engine, stay)
+    assert sorted(row["code"] for row in visit.diagnoses) == ["I10", "I20.900", "I25.103"]
+    assert med_type in ("23", "24")
+
+
+def test_a_change_sent_again_is_answered_again_and_done_once(stay, engine):
+    asked = json.loads(changed(stay, {}).request)
+    visit, _ = kept(engine, stay)
+    body = json.dumps(asked).encode()
+    first, second = (stay.hospital.send("2403", body) for _ in range(2))
+    assert first.reply == second.reply
+    assert kept(engine, stay)[0].diagnoses == visit.diagnoses

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from adapters.nhsa import envelope
 from adapters.nhsa.region import names, region
 from adapters.nhsa.tables import transaction
 from hub.faults import Invalid, Missing, Problem
@@ -40,6 +41,28 @@ def test_every_served_transaction_has_a_table_and_a_name():
     for infno in YICHANG.served:
         assert transaction(infno, YICHANG).zh
         assert infno in names()
+
+
+def test_every_other_transaction_of_the_country_is_refused_by_number_and_name():
+    others = {infno: zh for infno, zh in names().items() if infno not in YICHANG.served}
+    assert len(others) > 100
+    head = {
+        "msgid": "H42050000101202611220900000001",
+        "mdtrtarea_admvs": "420500",
+        "recer_sys_code": "MBS",
+        "infver": "V1.0",
+        "opter_type": "1",
+        "opter": "1",
+        "opter_name": "收费",
+        "inf_time": "2026-11-22 09:00:00",
+        "fixmedins_code": "H42050000101",
+        "fixmedins_name": "医院",
+        "input": {},
+    }
+    for infno, zh in others.items():
+        with pytest.raises(envelope.TransactionNotOffered) as refused:
+            envelope.open_envelope(head | {"infno": infno}, asked=infno, path=infno, spoken=YICHANG)
+        assert refused.value.sentence("zh") == f"本地区（宜昌市）未开通交易 {infno} {zh}。"
 
 
 def test_every_coded_field_names_a_list_that_exists():
