@@ -39,10 +39,11 @@ def breaches(request: Request) -> Response:
 @router.post("/bureau/breaches/{breach_id}/explain")
 def explain(request: Request, breach_id: int) -> Response:
     """Say why, and it leaves the list."""
-    note = form_of(request).needed("note", limit=500)
+    form = form_of(request)
 
     def work(session: Session) -> None:
         clerk = sessions.clerk(session, request, "bureau")
+        note = form.needed("note", limit=500)
         reconciliation.explain_breach(session, clerk.caller, breach_id=breach_id, note=note)
         trust.audit(session, clerk.caller, verb="reconciliation.explain_breach", subject=f"breach/{breach_id}")
 

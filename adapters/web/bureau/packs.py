@@ -42,11 +42,11 @@ def rules(request: Request) -> Response:
 @router.post("/bureau/rules/import")
 def take_in(request: Request) -> Response:
     """A pack's text, checked whole before anything is kept."""
-    text = form_of(request).needed("text", limit=LONGEST_PACK)
+    form = form_of(request)
 
     def work(session: Session) -> str:
         clerk = sessions.clerk(session, request, "bureau")
-        pack = coverage.import_pack(session, clerk.caller, text=text)
+        pack = coverage.import_pack(session, clerk.caller, text=form.needed("text", limit=LONGEST_PACK))
         trust.audit(session, clerk.caller, verb="coverage.import_pack", subject=f"pack/{pack.id}")
         return pack.id
 
