@@ -4,6 +4,7 @@ Original mode is one transaction and one answer. Enhanced mode is two: the first
 gives the commit acknowledgement, the second does the verb; `sweep` finishes what was killed in between.
 """
 
+import contextlib
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from adapters.hl7v2.messages import CODES, EVERYWHERE, MESSAGES, Row, events_of
 from adapters.hl7v2.mllp import KEPT_BYTES, LIMIT_BYTES, Oversized
 from adapters.hl7v2.structures import FALLBACK, Finding, Location
 from hub import exchange, trust
+from hub.db import run_together
 from hub.exchange import Heard
 from hub.faults import Fault, Invalid, Kind, Problem
 from hub.trust import Caller, Door
@@ -93,6 +95,10 @@ def _store_rubbish(
     door.record(door.Call(DOOR, "hl7v2.read", address, "unreadable", arrival.trace), 0.0)
 
 
+class _Refused(Exception):
+    """The hub refused a message that was tried without a savepoint."""
+
+
 class Reception:
     """One message on its way through the door."""
 
@@ -113,21 +119,27 @@ class Reception:
             yield from self._in_two(call)
 
     def _in_one(self) -> tuple[Verdict, bytes]:
-        """Original mode: hear, do, answer, in one transaction."""
+        """Original mode: hear, do, answer, in one transaction.
+
+        Nearly every message is accepted, so it is tried without a savepoint first; what the hub refuses is rolled
+        back whole and done again with one, from which its answer is stored.
+        """
         try:
+            with contextlib.suppress(_Refused):
+                return door.transact(lambda session: self._heard_and_done(session, hopeful=True))
             return door.transact(lambda session: self._heard_and_done(session))
         except Fault as fault:
             return self._without_storing(acknowledgements.of_fault(fault), stranger=fault.kind is Kind.FORBIDDEN)
         except Exception:
             return self._bug()
 
-    def _heard_and_done(self, session: Session) -> tuple[Verdict, bytes]:
+    def _heard_and_done(self, session: Session, *, hopeful: bool = False) -> tuple[Verdict, bytes]:
         caller = self.caller(session)
         heard = self._hear(session, caller)
         if heard.repeat_answer is not None:
             exchange.answer(session, heard, answer=heard.repeat_answer)
             return ACCEPTED, heard.repeat_answer
-        return self.work(session, caller, heard)
+        return self.work(session, caller, heard, hopeful=hopeful)
 
     def _in_two(self, call: door.Call) -> Iterator[bytes]:
         """Enhanced mode: what can be seen without the database decides between CA, CE and CR."""
@@ -185,16 +197,18 @@ class Reception:
             door.transact(lambda session: self._record(session, caller, heard, verdict, answer))
             return verdict, answer
 
-    def work(self, session: Session, caller: Caller, heard: Heard) -> tuple[Verdict, bytes]:
-        """The verb in a savepoint; its answer, or that of the Fault which undid it, stored."""
+    def work(self, session: Session, caller: Caller, heard: Heard, *, hopeful: bool = False) -> tuple[Verdict, bytes]:
+        """The verb in a savepoint; its answer, or that of the Fault which undid it, stored. Hopeful: no savepoint."""
         self.done, verdict = NOTHING, judge(self.message, self.row)
         if verdict is None:
             assert self.row is not None
             try:
-                with session.begin_nested():
+                with contextlib.nullcontext() if hopeful else session.begin_nested():
                     self.done = self.row.verb(session, caller, self.message)
                 verdict = _accepted(self.message)
             except Fault as fault:
+                if hopeful:
+                    raise _Refused from fault
                 verdict = acknowledgements.of_fault(_in_our_words(fault, self.row))
         reply = self.done.reply if verdict.code == "AA" else None
         answer = acknowledgements.acknowledge(
@@ -206,9 +220,17 @@ class Reception:
     def _record(self, session: Session, caller: Caller, heard: Heard, verdict: Verdict, answer: bytes) -> None:
         done = self.done if verdict.code == "AA" else NOTHING
         fault = storable(verdict.complaints[0].zh) if verdict.code != "AA" else None
-        exchange.answer(session, heard, outcome=verdict.outcome, answer=answer, fault=fault)
-        trust.audit(
-            session, caller, verb=self.name, outcome=verdict.outcome, person_id=done.person_id, subject=done.subject
+        outcome = verdict.outcome
+        audited = trust.audit_row(
+            caller, verb=self.name, outcome=outcome, person_id=done.person_id, subject=done.subject
+        )
+        session.flush()
+        run_together(
+            session,
+            [
+                exchange.answering(heard, outcome=outcome, answer=answer, fault=fault),
+                trust.auditing([audited]),
+            ],
         )
 
     def caller(self, session: Session) -> Caller:

@@ -18,7 +18,7 @@ from hub.booking.limits import limits_in_force
 from hub.booking.places import lock_cards, lock_places, move_counters
 from hub.booking.tables import APPOINTMENT, Appointment
 from hub.booking.telling import spoken, tell
-from hub.db import run
+from hub.db import Statement
 from hub.trust import Caller, RecordUnknown
 from hub.units import bounds_of, day_of
 
@@ -54,13 +54,10 @@ def appointments_of(
     return session.scalars(wanted.order_by(Appointment.start_at.desc()).limit(limit)).all()
 
 
-def booked_on(session: Session, *, organisation_id: str, person_id: int, day: date) -> Sequence[Appointment]:
-    """What a human has booked at one hospital on a day and not yet kept, the earliest first."""
+def booked_on(*, organisation_id: str, person_id: int, day: date) -> Statement:
+    """What a human has booked at one hospital on a day and not yet kept, the earliest first: ids and departments."""
     begin, end = bounds_of(day)
-    session.flush()
-    said = {"person": person_id, "organisation": organisation_id, "begin": begin, "end": end}
-    ids = [row.id for row in run(session, _BOOKED_ON, said)]
-    return [session.get_one(Appointment, appointment_id) for appointment_id in ids]
+    return _BOOKED_ON, {"person": person_id, "organisation": organisation_id, "begin": begin, "end": end}
 
 
 def day_list(
@@ -214,9 +211,8 @@ def _changed(session: Session, caller: Caller, row: Appointment) -> None:
     session.flush()
 
 
-# Ids first, as a statement that is ready: of those who come to a hospital, few have booked through the hub.
 _BOOKED_ON = """
-SELECT id FROM appointment
+SELECT id, department_id FROM appointment
 WHERE person_id IN (SELECT id FROM person WHERE card_number = (SELECT card_number FROM person WHERE id = %(person)s))
   AND organisation_id = %(organisation)s AND state = 'booked' AND start_at >= %(begin)s AND start_at < %(end)s
 ORDER BY start_at

@@ -126,8 +126,13 @@ def answer(
     session: Session, heard: Heard, *, outcome: str = GOOD, answer: bytes | None, fault: str | None = None
 ) -> None:
     """Store the answer a message got. `outcome` is "ok" or the code of a Fault, `fault` its sentence."""
-    said = {"id": heard.id, "outcome": outcome, "answer": None if answer is None else seal(answer), "fault": fault}
-    run(session, _ANSWER, said)
+    run(session, *answering(heard, outcome=outcome, answer=answer, fault=fault))
+
+
+def answering(heard: Heard, *, outcome: str = GOOD, answer: bytes | None, fault: str | None = None) -> Statement:
+    """`answer` as a statement, to be sent with others."""
+    sealed = None if answer is None else seal(answer)
+    return _ANSWER, {"id": heard.id, "outcome": outcome, "answer": sealed, "fault": fault}
 
 
 def kept(

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from hub import booking, records, referrals
 from hub.booking import Appointment
+from hub.db import run_together
 from hub.records import Author, Diagnosis, ObservationFacts, Order, Report, Visit
 from hub.referrals import Referral
 from hub.trust import Caller
@@ -45,9 +47,15 @@ def admit(
     )
     if visit.state != "in-progress":
         return visit
-    about = referrals.concerned(
-        session, visit_id=visit.id, organisation_id=organisation_id, person_id=person_id, at=caller.at
+    session.flush()
+    found, booked = run_together(
+        session,
+        [
+            referrals.concerning(visit_id=visit.id, organisation_id=organisation_id, person_id=person_id),
+            booking.booked_on(organisation_id=organisation_id, person_id=person_id, day=day_of(visit.begun_at)),
+        ],
     )
+    about = referrals.concerned_of(session, found, visit_id=visit.id, at=caller.at)
     if about.brought is not None:
         return visit
     if about.here is not None:
@@ -56,7 +64,7 @@ def admit(
     elif about.expected is not None:
         _arrive(session, caller, about.expected, visit)
     else:
-        _check_in(session, caller, visit)
+        _check_in(session, caller, visit, booked)
     return visit
 
 
@@ -144,11 +152,8 @@ def _arrive(session: Session, caller: Caller, referral: Referral, visit: Visit) 
     referrals.arrive(session, caller, referral_id=referral.id, visit_id=visit.id)
 
 
-def _check_in(session: Session, caller: Caller, visit: Visit) -> None:
+def _check_in(session: Session, caller: Caller, visit: Visit, booked: Sequence[Any]) -> None:
     """Without a referral, the day's appointment at this hospital is the one the patient came for."""
-    booked = booking.booked_on(
-        session, organisation_id=visit.organisation_id, person_id=visit.person_id, day=day_of(visit.begun_at)
-    )
     for row in booked:
         if visit.department_id in (None, row.department_id):
             booking.arrive(session, caller, appointment_id=row.id)

@@ -7,12 +7,13 @@ anybody else it is as if it were not there.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from hub import people, records, trust
-from hub.db import run
+from hub.db import Statement, run
 from hub.referrals.actions import ReferralUnknown, roles
 from hub.referrals.tables import EXPECTED, UNANSWERED, Referral, ReferralEvent
 from hub.trust import Caller
@@ -102,10 +103,19 @@ class Concerned:
 
 def concerned(session: Session, *, visit_id: int, organisation_id: str, person_id: int, at: datetime) -> Concerned:
     """The referrals that a visit at a hospital may be about, in one question."""
+    asked = concerning(visit_id=visit_id, organisation_id=organisation_id, person_id=person_id)
     session.flush()
+    return concerned_of(session, run(session, *asked), visit_id=visit_id, at=at)
+
+
+def concerning(*, visit_id: int, organisation_id: str, person_id: int) -> Statement:
+    """The question of `concerned` as a statement, to be sent with others; `concerned_of` makes sense of its rows."""
     said = {"person": person_id, "receiver": organisation_id, "visit": visit_id, "states": [*_OPEN, "arrived"]}
-    ids = [row.id for row in run(session, _CONCERNED, said)]
-    rows = [session.get_one(Referral, referral_id) for referral_id in ids]
+    return _CONCERNED, said
+
+
+def concerned_of(session: Session, found: Sequence[Any], *, visit_id: int, at: datetime) -> Concerned:
+    rows = [session.get_one(Referral, row.id) for row in found]
     open_ones = [row for row in rows if row.state in _OPEN and row.valid_until > at]
     return Concerned(
         brought=next((row for row in rows if row.receiver_visit_id == visit_id), None),
