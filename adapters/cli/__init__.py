@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from adapters.cli.insurance import packs
+from adapters.cli.insurance import enrolments, packs
 
 app = typer.Typer(
     help="OneCard Hub: one card for life, booking, referral, shared records and insurance settlement for a region.",
@@ -21,6 +21,7 @@ app.add_typer(hospital, name="hospital")
 app.add_typer(authority, name="authority")
 app.add_typer(staff, name="staff")
 app.add_typer(packs, name="packs")
+app.add_typer(enrolments, name="enrolments")
 
 Organisation = Annotated[str, typer.Argument(help="its national code: 12 characters, a bureau's 6")]
 

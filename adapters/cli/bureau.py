@@ -1,4 +1,4 @@
-"""What `onecard packs` does."""
+"""What `onecard packs` and `onecard enrolments` do."""
 
 import json
 import sys
@@ -51,6 +51,12 @@ def replay_pack(pack_id: str, *, month: str, as_json: bool) -> None:
     print(json.dumps(found, ensure_ascii=False) if as_json else _report(found))
 
 
+def import_enrolments(file: Path, *, source: str) -> None:
+    rows = coverage.read_enrolments(_table_text(file))
+    fed = in_the_house(lambda session: coverage.feed(session, _operator(), rows=rows, source=source))
+    print(f"{fed.new} new, {fed.changed} changed, {fed.unchanged} as they were, {fed.credited} accounts credited")
+
+
 def _report(found: dict[str, Any]) -> str:
     head = "{first_day} – {last_day}: {settlements} settlements, {changed} otherwise; the patient pays more in "
     lines = [(head + "{pays_more}, less in {pays_less}; {refused} cannot be settled under it").format(**found)]
@@ -81,3 +87,14 @@ def _text(file: Path) -> str:
         return file.read_text("utf-8")
     except UnicodeDecodeError as error:
         raise CannotStart(f"{file}: {error}") from None
+
+
+def _table_text(file: Path) -> str:
+    """A table as an office program saves it: UTF-8, or else the Chinese national encoding."""
+    content = file.read_bytes()
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise CannotStart(f"{file}: neither UTF-8 nor GB18030")

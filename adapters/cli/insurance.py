@@ -1,11 +1,12 @@
-"""`onecard packs`: what the insurance bureau gives the hub in files."""
+"""`onecard packs` and `onecard enrolments`: what the insurance bureau gives the hub in files."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-packs = typer.Typer(help="Benefit packs: take in, list.", no_args_is_help=True)
+packs = typer.Typer(help="Benefit packs: take in, list, replay.", no_args_is_help=True)
+enrolments = typer.Typer(help="Who is insured how, as the insurer feeds it.", no_args_is_help=True)
 
 
 @packs.command("import")
@@ -36,3 +37,16 @@ def packs_replay(
     from adapters.cli.bureau import replay_pack
 
     replay_pack(pack, month=month, as_json=as_json)
+
+
+@enrolments.command("import")
+def enrolments_import(
+    file: Annotated[Path, typer.Argument(help="CSV with a header, UTF-8 or GBK", exists=True, dir_okay=False)],
+    source: Annotated[
+        str | None, typer.Option(help="what the rows say they come from; the file's name unless given")
+    ] = None,
+) -> None:
+    """Take in enrolments, all rows or none: each row that is wrong is named. The same again changes nothing."""
+    from adapters.cli.bureau import import_enrolments
+
+    import_enrolments(file, source=source or file.name)

@@ -5,6 +5,7 @@ adjudication.py ..................... adjudicate(bill, pack, standing), one pure
 steps.py sentences.py documents.py .. an explanation told in plain words; bills as documents
 figures.py .......................... a pack as rows to read, and what differs between two
 tables.py library.py checking.py .... the rows; packs imported, checked, signed; the pack of a day
+feeding.py .......................... enrolments fed by file or call, all rows or none
 enrolments.py filings.py ............ who is insured how; referrals and chronic diseases told beforehand
 authorities.py ...................... who settles for an insured area: this hub, or a platform further up
 entitlements.py ..................... all that a bill needs to know of a person, locked or not
@@ -27,6 +28,8 @@ from hub.coverage.bills import Bill, BillWrong, Line, Referral, Standing, Year
 from hub.coverage.checking import PackGap, PackNotMonotone, PackOverlaps, PackUnreachable, check_pack
 from hub.coverage.documents import bill_of, document_of
 from hub.coverage.enrolments import (
+    Enrolled,
+    EnrolmentOverlaps,
     NotInsured,
     balance,
     credit,
@@ -39,6 +42,7 @@ from hub.coverage.enrolments import (
 from hub.coverage.entitlements import Entitlement, Question, entitlement, entitlements, hold
 from hub.coverage.estimates import Choice, Estimate, estimate
 from hub.coverage.explanation import Explanation, Share, Totals
+from hub.coverage.feeding import EnrolmentsWrong, Fed, Row, feed, read_enrolments
 from hub.coverage.figures import Difference, Figure, compare_packs, figures
 from hub.coverage.filings import ChronicNotFiled, FilingUnknown, file_chronic, file_referral, filings, withdraw
 from hub.coverage.library import (
@@ -94,10 +98,14 @@ __all__ = [
     "ChronicNotFiled",
     "ChronicUse",
     "Difference",
+    "Enrolled",
     "Enrolment",
+    "EnrolmentOverlaps",
+    "EnrolmentsWrong",
     "Entitlement",
     "Estimate",
     "Explanation",
+    "Fed",
     "Figure",
     "Filing",
     "FilingUnknown",
@@ -121,6 +129,7 @@ __all__ = [
     "PackWrong",
     "Question",
     "Referral",
+    "Row",
     "SameSignature",
     "Scheme",
     "SettledUpstream",
@@ -150,6 +159,7 @@ __all__ = [
     "entitlement",
     "entitlements",
     "estimate",
+    "feed",
     "figures",
     "file_chronic",
     "file_referral",
@@ -164,6 +174,7 @@ __all__ = [
     "packs",
     "percent",
     "platform_of",
+    "read_enrolments",
     "read_pack",
     "set_authority",
     "sign_pack",

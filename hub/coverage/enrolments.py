@@ -1,15 +1,18 @@
 """Who is insured how: enrolments by day, personal accounts, and what a person may enjoy (2001)."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
+from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from hub import people, trust
 from hub.coverage.tables import Account, AccountCredit, Enrolment
-from hub.faults import Refused
+from hub.faults import Conflict, Invalid, Refused
 from hub.trust import Caller
 from hub.units import Money
 
@@ -19,53 +22,84 @@ class NotInsured(Refused):
     en = "No active enrolment in {insutype} was found for {day}; this cannot be settled with the insurance."
 
 
-def enrol(
-    session: Session,
-    caller: Caller,
-    *,
-    person_id: int,
-    insutype: str,
-    psn_no: str,
-    psn_type: str,
-    area: str,
-    since: date,
-    source: str,
-    retired: bool = False,
-    civil_servant: bool = False,
-    aid: bool = False,
-    employer: str = "",
-    state: str = "active",
-) -> Enrolment:
-    """State how a person is insured from a day on. What stood for that type ends the day before.
+class EnrolmentOverlaps(Conflict):
+    zh = "此人的 {insutype} 从 {day} 起另有参保记录，与这一条重叠。请写明终止日期，或先终止那一条。"
+    en = "Another enrolment of this person in {insutype} begins on {day} and would overlap. State a last day."
 
-    psn_type is the insurer's code (11 working, 12 retired, 15 resident ...). Refuses: NotAllowed, PersonUnknown.
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """How a person is insured from a day on; psn_type is the insurer's code (11 working, 12 retired, 15 resident)."""
+
+    insutype: str
+    psn_no: str
+    psn_type: str
+    area: str
+    since: date
+    until: date | None = None
+    state: str = "active"
+    retired: bool = False
+    civil_servant: bool = False
+    aid: bool = False
+    employer: str = ""
+
+
+_FORMS = {
+    "insutype": (re.compile(r"[1-9]\d{2}"), "310, 390 …"),
+    "psn_no": (re.compile(r"[0-9A-Za-z]{1,30}"), "1 – 30 位字母或数字 / letters and digits"),
+    "psn_type": (re.compile(r"\d{2,6}"), "11, 12, 15 …"),
+    "area": (re.compile(r"\d{6}"), "6 位行政区划 / a district code of 6 digits"),
+    "state": (re.compile(r"active|suspended"), "active, suspended"),
+}
+_LONGEST_EMPLOYER = 200
+
+
+def wrong_in(said: Enrolled) -> Iterator[Invalid]:
+    """Every element that is not of its form."""
+    for name, (form, allowed) in _FORMS.items():
+        if not form.fullmatch(getattr(said, name)):
+            yield Invalid(element=name, found=str(getattr(said, name))[:40], allowed=allowed)
+    if not 1900 <= said.since.year < 2200:
+        yield Invalid(element="since", found=said.since, allowed="1900 – 2199")
+    if said.until is not None and not said.since <= said.until < date(2200, 1, 1):
+        yield Invalid(element="until", found=said.until, allowed=f"{said.since} – 2199-12-31")
+    if len(said.employer) > _LONGEST_EMPLOYER or (said.employer and not said.employer.isprintable()):
+        yield Invalid(element="employer", found=said.employer[:20], allowed=f"≤ {_LONGEST_EMPLOYER}")
+
+
+def enrol(session: Session, caller: Caller, *, person_id: int, source: str, **facts: Any) -> Enrolment:
+    """State how a person is insured from a day on; the facts are those of `Enrolled`. `source` names what said so.
+
+    What stood for that type ends the day before; said again, nothing changes. Refuses: NotAllowed, PersonUnknown,
+    Invalid, EnrolmentOverlaps.
     """
     trust.require(caller, "coverage.write")
     person = people.person(session, person_id)
-    stands = enrolment_on(session, person_id=person.id, insutype=insutype, day=since)
-    if stands is not None and stands.since == since:
+    said = Enrolled(**facts)
+    for wrong in wrong_in(said):
+        raise wrong
+    # Two feeds may speak of one person at once: the second waits and sees what the first wrote.
+    session.execute(select(people.Person.id).where(people.Person.id == person.id).with_for_update(key_share=True))
+    stands = enrolment_on(session, person_id=person.id, insutype=said.insutype, day=said.since)
+    if stands is not None and stands_so(stands, said):
+        return stands
+    later = _next_after(session, person.id, said)
+    if later is not None:
+        raise EnrolmentOverlaps(insutype=said.insutype, day=later)
+    if stands is not None and stands.since == said.since:
         session.delete(stands)
-        session.flush()
     elif stands is not None:
-        stands.until = since - timedelta(days=1)
-        session.flush()
-    row = Enrolment(
-        person_id=person.id,
-        insutype=insutype,
-        psn_no=psn_no,
-        psn_type=psn_type,
-        area=area,
-        retired=retired,
-        civil_servant=civil_servant,
-        aid=aid,
-        employer=employer,
-        state=state,
-        since=since,
-        source=source,
-    )
+        stands.until = said.since - timedelta(days=1)
+    session.flush()
+    row = Enrolment(person_id=person.id, source=source, **asdict(said))
     session.add(row)
     session.flush()
     return row
+
+
+def stands_so(row: Enrolment, said: Enrolled) -> bool:
+    """Whether a row says already what is said."""
+    return all(getattr(row, name) == value for name, value in asdict(said).items())
 
 
 def end_enrolment(session: Session, caller: Caller, *, enrolment_id: int, until: date) -> Enrolment:
@@ -97,6 +131,13 @@ def enrolment_on(session: Session, *, person_id: int, insutype: str, day: date) 
     wanted = select(Enrolment).where(Enrolment.person_id == person_id, Enrolment.insutype == insutype)
     wanted = wanted.where(Enrolment.since <= day, or_(Enrolment.until.is_(None), Enrolment.until >= day))
     return session.scalars(wanted).one_or_none()
+
+
+def _next_after(session: Session, person_id: int, said: Enrolled) -> date | None:
+    """The first day of the next enrolment of the type, when it begins within these days."""
+    own = (Enrolment.person_id == person_id, Enrolment.insutype == said.insutype, Enrolment.since > said.since)
+    within = (Enrolment.since <= said.until,) if said.until is not None else ()
+    return session.scalar(select(func.min(Enrolment.since)).where(*own, *within))
 
 
 def credit(session: Session, caller: Caller, *, person_id: int, amount: int, source: str) -> Money:

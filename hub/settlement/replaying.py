@@ -202,7 +202,8 @@ _YEARLY = Year._fields[: Year._fields.index("chronic")]
 def _standing(area: str, first_day: date, last_day: date) -> tuple[ColumnElement[bool], ...]:
     """Settlements that stand, of bills of some days, of people insured in an area."""
     t = Settlement
-    return t.clr_office == area, t.day.between(first_day, last_day), t.state == "active", t.undoes.is_(None)
+    own = t.platform.is_(None)
+    return t.clr_office == area, t.day.between(first_day, last_day), t.state == "active", t.undoes.is_(None), own
 
 
 def _rows(session: Session, stands: tuple[ColumnElement[bool], ...]) -> Iterator[Found]:
