@@ -50,7 +50,7 @@ class FedView(msgspec.Struct):
 def feed(call: Call[Feed]) -> FedView:
     """Say how people are insured; those not yet known are registered. All rows or none, each wrong one named."""
     rows = [_row(number, said) for number, said in enumerate(call.body.rows)]
-    fed = coverage.feed(call.session, call.caller, rows=rows, source=call.body.source, place=lambda n: f"rows[{n}]")
+    fed = coverage.feed(call.session, call.caller, rows=rows, source=call.body.source, place=lambda n: f"rows[{n}].")
     call.about(subject=f"enrolments/{call.body.source}")
     return FedView(fed.new, fed.changed, fed.unchanged, fed.credited)
 

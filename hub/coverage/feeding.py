@@ -100,7 +100,7 @@ def feed(
     *,
     rows: Sequence[Row],
     source: str,
-    place: Callable[[int], str] = lambda number: f"第 {number + 1} 条 / row {number + 1}",
+    place: Callable[[int], str] = lambda number: f"第 {number + 1} 条 / row {number + 1} ",
 ) -> Fed:
     """Write enrolments, registering people not yet known; the source stands in every row and credit.
 
@@ -120,8 +120,8 @@ def feed(
         except Fault as refusal:
             found = [refusal]
         for wrong in found:
-            element = f" {wrong.element}" if isinstance(wrong, Invalid) else ""
-            problems.append((f"{place(number)}{element}", wrong))
+            element = wrong.element if isinstance(wrong, Invalid) else ""
+            problems.append((f"{place(number)}{element}".rstrip(" ."), wrong))
     if problems:
         raise EnrolmentsWrong(problems=problems)
     return fed

@@ -14,6 +14,7 @@ import pytest
 from adapters.cli.bureau import _report
 from adapters.cli.showing import verdict
 from hub import settlement
+from tests.region import numbered
 
 COMMANDS = [
     "demo",
@@ -33,6 +34,7 @@ COMMANDS = [
     "hospital",
     "staff",
     "packs",
+    "enrolments",
 ]
 HOSPITAL = ("--name", "某县医院", "--tier", "county", "--district", "420525")
 
@@ -238,3 +240,16 @@ def test_a_replay_is_told_by_fund_hospital_and_class() -> None:
     assert told[0].startswith("2026-10-01 – 2026-10-31: 2 settlements, 1 otherwise")
     assert "H42050000101                       1.00               2.50               1.50" in told
     assert told[-1] == "settlement 7: no quota"
+
+
+def test_enrolments_are_imported_all_or_none_in_either_encoding(migrated: Installation, tmp_path: Path) -> None:
+    file = tmp_path / "enrolments.csv"
+    head, number = "certno,name,insutype,psn_no,psn_type,area,since\n", numbered("42050019600101001")
+    good = f"{number},张示例,310,1,11,420500,2026-01-01\n"
+    file.write_text(head + good + good.replace("2026-01-01", "soon"))
+    refused = migrated.run("enrolments", "import", file)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "line 3 since" in refused.stderr
+    file.write_bytes((head + good).encode("gbk"))
+    for said in ("1 new, 0 changed, 0 as they were", "0 new, 0 changed, 1 as they were"):
+        assert migrated.run("enrolments", "import", file).stdout.startswith(said)

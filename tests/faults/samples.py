@@ -12,7 +12,7 @@ from adapters.nhsa.tables import Field, Transaction, transaction
 from hub.units import CHINA
 from tests.faults.doors import SERVED
 from tests.faults.world import World
-from tests.region import BUREAU, COUNTY, COUNTY_DOCTOR, EXPERT, TERTIARY
+from tests.region import BUREAU, COUNTY, COUNTY_DOCTOR, EXPERT, TERTIARY, numbered
 
 TEXTS = {
     "receiver_id": COUNTY,
@@ -31,6 +31,11 @@ TEXTS = {
     "total": "10000.00",
     "deductible_paid": "0.00",
     "insutype": "310",
+    "certno": numbered("42050019900101077"),
+    "psn_no": "42050000000000000077",
+    "psn_type": "11",
+    "area": "420500",
+    "account_credit": "1.00",
 }
 
 
