@@ -9,7 +9,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from adapters.nhsa.gathered import settle_together
 from adapters.nhsa.region import HOME_AREA, Region, Term, names, region
 from adapters.nhsa.served import READS, VERBS
 from adapters.nhsa.tables import Field, Node, Transaction, transaction
@@ -17,6 +16,8 @@ from adapters.nhsa.tables import Field, Node, Transaction, transaction
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs/reference/nhsa"
 WIRE = ROOT / "fixtures/wire/nhsa"
+SETTLES_ITS_BATCH = """What is paid by whom is fixed as the quote had it: lines, funds and accounts move together,
+once for a charge batch or a stay so far. The same batch under another message id is told which settlement stands."""
 LONGEST_EXAMPLE = 60
 """Rows of a list shown in an example are cut so that it stays a page."""
 
@@ -50,9 +51,8 @@ def _lines(table: Transaction, spoken: Region) -> Iterator[str]:
     if table.note:
         yield f"{table.note}"
     if infno in spoken.served:
-        verb = VERBS.get(infno, settle_together)
         yield ""
-        yield f"`POST /nhsa/{infno}`, {_kind(infno)}. {' '.join((verb.__doc__ or '').split())}"
+        yield f"`POST /nhsa/{infno}`, {_kind(infno)}. {_does(infno)}"
     for side, nodes in (("in", table.incoming), ("out", table.outgoing), ("file", table.files)):
         for node in nodes.values():
             yield from _node(side, node)
@@ -61,6 +61,11 @@ def _lines(table: Transaction, spoken: Region) -> Iterator[str]:
         yield f"没有 output 节点 · no output but {'the file' if infno == '9102' else '`infcode`'}."
     yield from _rules(infno, spoken)
     yield from _examples(infno)
+
+
+def _does(infno: str) -> str:
+    told = VERBS[infno].__doc__ if infno in VERBS else SETTLES_ITS_BATCH
+    return " ".join((told or "").split())
 
 
 def _kind(infno: str) -> str:

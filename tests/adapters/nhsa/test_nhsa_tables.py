@@ -6,7 +6,9 @@ from decimal import Decimal
 import pytest
 
 from adapters.nhsa import envelope
+from adapters.nhsa.gathered import SETTLES
 from adapters.nhsa.region import names, region
+from adapters.nhsa.served import VERBS
 from adapters.nhsa.tables import transaction
 from hub.faults import Invalid, Missing, Problem
 from hub.units import CHINA, Money
@@ -37,7 +39,8 @@ def read(**differs):
     return SETTLE.read({"data": GOOD | differs}, lines_at_most=100)["data"]
 
 
-def test_every_served_transaction_has_a_table_and_a_name():
+def test_every_served_transaction_has_a_table_a_name_and_a_verb():
+    assert YICHANG.served == VERBS.keys() | SETTLES
     for infno in YICHANG.served:
         assert transaction(infno, YICHANG).zh
         assert infno in names()
