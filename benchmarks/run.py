@@ -25,7 +25,7 @@ from benchmarks.load import Http, Mllp, Result, Wire, drive
 from benchmarks.population import HOSPITAL, Somebody
 from benchmarks.processor import Spent, spent
 from benchmarks.reference import Server
-from fixtures.demo import HOSPITAL_PORT
+from fixtures.demo import HOSPITAL_PORT, PLATFORM_PORT
 
 PEOPLE = 20_000
 WARM_SECONDS = 2
@@ -78,7 +78,8 @@ class Bench:
 
     def spent(self) -> Spent:
         workers = [child.process.pid for child in self.region.supervisor.children if child.process]
-        return spent(workers, self.region.postgres_pid)
+        postgres = self.region.postgres
+        return spent(workers, postgres.pid if postgres else None)
 
 
 def _admissions(bench: Bench, load: Load) -> Result:
@@ -138,7 +139,7 @@ def bench(name: str, *, clients: int, seconds: int, repeats: int = 1, old: int =
         raise CannotStart(f"{name}: one of adjudicate, {', '.join(MEASURES)}")
     settings = changed(Settings(), delivery_threads=0, http_port=0, mllp_port=0, demo=True)
     settings = changed(settings, home=settings.home.with_name(f"{settings.home.name}-bench"))
-    known = known_region(settings, fresh=True) | {"hospital_port": HOSPITAL_PORT}
+    known = known_region(settings, fresh=True) | {"hospital_port": HOSPITAL_PORT, "platform_port": PLATFORM_PORT}
     furnished: dict[str, Any] = {}
     measures = MEASURES[name]
     rounds = 2 if old else 1

@@ -114,8 +114,8 @@ def run_together(session: Session, statements: Sequence[Statement]) -> list[list
         broken = driver.closed
         if broken:
             connection.invalidate(trouble)
-        said = DBAPIError.instance(None, None, trouble, psycopg.Error, connection_invalidated=broken)
-        raise said from trouble
+        sql = ";".join(sql for sql, _ in statements)
+        raise DBAPIError.instance(sql, None, trouble, psycopg.Error, connection_invalidated=broken) from trouble
 
 
 def _rows(cursor: psycopg.Cursor[Any]) -> list[Any]:

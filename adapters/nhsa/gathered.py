@@ -7,14 +7,14 @@ between two copies of a message, so a repeat is answered with what its first cop
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
 from adapters import door
 from adapters.gather import Gatherer
 from adapters.nhsa import envelope, identities, refusing, settling
-from adapters.nhsa.arriving import DOOR, Knocking, asked_by, believed, callers, read
+from adapters.nhsa.arriving import DOOR, Knocking, asked_by, believed, read
 from adapters.nhsa.forwarding import Upward
 from adapters.nhsa.gateway import GatewayRefused
 from adapters.nhsa.tables import transaction
@@ -23,7 +23,7 @@ from hub import exchange, settlement, trust
 from hub.coverage import SettledUpstream
 from hub.db import PLAN_ONCE, run_together
 from hub.faults import Fault
-from hub.settlement import KeyTaken, Order, Settlement, TotalDiffers, Window
+from hub.settlement import KeyTaken, Naming, Order, Settlement, TotalDiffers, Window
 from hub.trust import Caller
 
 SETTLES = frozenset({"2207", "2304"})
@@ -88,9 +88,7 @@ def settle_together(session: Session, batch: Sequence[Waiting]) -> list[Answer]:
     """Every call of a batch answered: settled, refused, turned away at the gate, or to be carried further up."""
     for one in batch:
         one.begin_again()
-    run_together(session, [PLAN_ONCE])
-    _believe(session, batch)
-    _look(session, _open(batch))
+    _believe_and_look(session, batch)
     _settle(session, _open(batch))
     return _answer(session, batch)
 
@@ -99,38 +97,38 @@ def _open(batch: Sequence[Waiting]) -> list[Waiting]:
     return [one for one in batch if one.end is None]
 
 
-def _believe(session: Session, batch: Sequence[Waiting]) -> None:
-    known = callers(session, {one.came.knock.access_key for one in batch}, batch[0].came.arrived)
-    for one in batch:
+def _believe_and_look(session: Session, batch: Sequence[Waiting]) -> None:
+    """Who signed each, whom and what it names, and what it charges; what it names counts once it is believed."""
+    named = [_named(one) for one in batch]
+    namings = [naming for naming in named if isinstance(naming, Naming)]
+    keys = trust.asking_keyed({one.came.knock.access_key for one in batch})
+    _, holders, rows = run_together(session, [PLAN_ONCE, keys, settlement.asking_windows(namings)])
+    known, found = trust.keyed_in(holders, batch[0].came.arrived), iter(rows)
+    for one, naming in zip(batch, named, strict=True):
+        row = next(found) if isinstance(naming, Naming) else None
         try:
             one.asked = asked_by(believed(one.came, known), one.said)
+            if isinstance(naming, Fault):
+                raise naming
+            _order(one, settlement.windows_in([row], [replace(naming, caller=one.asked.caller)])[0])
         except (Fault, GatewayRefused) as refused:
             one.end = refused
 
 
-def _look(session: Session, batch: Sequence[Waiting]) -> None:
-    """Whom and what each names, and what it charges."""
-    named = {}
-    for one in batch:
-        try:
-            named[id(one)] = settling.naming(one.asked)
-        except Fault as refused:
-            one.end = refused
-    asking = _open(batch)
-    if not asking:
-        return
-    for one, window in zip(asking, settlement.windows(session, [named[id(one)] for one in asking]), strict=True):
-        if isinstance(window, Fault):
-            one.end = window
-            continue
-        one.window = window
-        try:
-            charge = settling.charge_of(one.asked, window)
-        except Fault as refused:
-            one.end = refused
-        else:
-            request = one.said.request
-            one.order = Order(one.asked.caller, charge, request.msgid, request.content_hash)
+def _named(one: Waiting) -> Naming | Fault:
+    said = one.said
+    try:
+        return settling.naming(Asked(_nobody(one.came), said.request, said.region, said.nodes))
+    except Fault as refused:
+        return refused
+
+
+def _order(one: Waiting, window: Window | Fault) -> None:
+    """Refuses: what `windows` and `charge_of` refuse."""
+    if isinstance(window, Fault):
+        raise window
+    one.window, request = window, one.said.request
+    one.order = Order(one.asked.caller, settling.charge_of(one.asked, window), request.msgid, request.content_hash)
 
 
 def _settle(session: Session, batch: Sequence[Waiting]) -> None:

@@ -16,7 +16,7 @@ from hub.coverage.authorities import SettledUpstream
 from hub.coverage.bills import NEW_YEAR, Year
 from hub.coverage.enrolments import NotInsured
 from hub.coverage.filings import ChronicNotFiled
-from hub.coverage.library import in_force, packs_of
+from hub.coverage.library import PACKS_OF_PERSONS, in_force, packs_in
 from hub.coverage.packs import Pack
 from hub.db import Statement, run_together
 from hub.faults import Fault
@@ -90,9 +90,9 @@ def entitlements(session: Session, questions: Sequence[Question], *, lock: bool)
     session.flush()
     person_ids = {person_id for question in questions for person_id in question.person_ids}
     persons = {"persons": sorted(person_ids)}
-    enrolled, filed = run_together(session, [(_ENROLMENTS, persons), (_FILINGS, persons)])
-    packs = packs_of(session, {row.area for row in enrolled})
-    found = _Batch(_by_person(enrolled), _by_person(filed), packs)
+    asked = [(_ENROLMENTS, persons), (_FILINGS, persons), (PACKS_OF_PERSONS, persons)]
+    enrolled, filed, texts = run_together(session, asked)
+    found = _Batch(_by_person(enrolled), _by_person(filed), packs_in(texts))
     chosen = [_enrolment(found, question) for question in questions]
     if lock:
         chosen = [_settled_here(row) for row in chosen]

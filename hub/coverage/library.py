@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -149,7 +150,12 @@ def packs(session: Session) -> Sequence[Imported]:
 
 def packs_of(session: Session, areas: Iterable[str]) -> list[Pack]:
     """Every live pack of some areas, newest first."""
-    return [_read(row.text) for row in run(session, _PACKS, {"areas": list(areas)})]
+    return packs_in(run(session, _PACKS, {"areas": list(areas)}))
+
+
+def packs_in(rows: Iterable[Any]) -> list[Pack]:
+    """The packs of rows that have a `text`."""
+    return [_read(row.text) for row in rows]
 
 
 def in_force(packs: Iterable[Pack], *, area: str, day: date) -> Pack:
@@ -174,6 +180,11 @@ _read = lru_cache(maxsize=64)(read_pack)
 _PACKS = """
 SELECT p.text FROM benefit_pack AS p JOIN benefit_pack_release AS r ON r.pack_id = p.id
  WHERE p.area = ANY(%(areas)s::text[]) AND r.state = 'live' ORDER BY p.valid_from DESC"""
+
+PACKS_OF_PERSONS = """
+SELECT p.text FROM benefit_pack AS p JOIN benefit_pack_release AS r ON r.pack_id = p.id
+ WHERE p.area IN (SELECT area FROM enrolment WHERE person_id = ANY(%(persons)s::bigint[]) AND state = 'active')
+   AND r.state = 'live' ORDER BY p.valid_from DESC"""
 
 _KEPT = PackRelease.state != "withdrawn"
 

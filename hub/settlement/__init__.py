@@ -68,7 +68,7 @@ from hub.settlement.tables import (
 )
 from hub.settlement.undoing import BuiltUpon, SettlementUnknown, reverse, undo
 from hub.settlement.verifying import CHECKS, Breach, verify
-from hub.settlement.windows import Naming, Window, windows
+from hub.settlement.windows import Naming, Window, asking_windows, windows, windows_in
 
 __all__ = [
     "AMOUNTS",
@@ -119,6 +119,7 @@ __all__ = [
     "TotalDiffers",
     "VisitOver",
     "Window",
+    "asking_windows",
     "bill",
     "bounds_of_month",
     "by_key",
@@ -149,4 +150,5 @@ __all__ = [
     "upload",
     "verify",
     "windows",
+    "windows_in",
 ]

@@ -24,7 +24,7 @@ from hub.coverage import (
     adjudicate,
     entitlements,
 )
-from hub.db import PLAN_ONCE, run, run_together
+from hub.db import PLAN_ONCE, Statement, run, run_together
 from hub.faults import Fault, Invalid, Refused
 from hub.records import VisitUnknown
 from hub.settlement.doubts import Override
@@ -132,15 +132,20 @@ def places(session: Session, asked: Sequence[tuple[Caller, int]], *, lock: bool)
 
 
 def prepare(
-    session: Session, asked: Sequence[tuple[Caller, Charge, Place]], *, lock: bool
+    session: Session, asked: Sequence[tuple[Caller, Charge, Place]], *, lock: bool, lines: Sequence[Found] | None = None
 ) -> list[Prepared | Stands | Fault]:
     """All that adjudication needs, in order. With `lock`, the accumulators of every person are held first.
+
+    `lines` are the rows of `charging`, for who has asked already: a visit that is locked takes no more.
 
     Faults as values: NotInsured, PackMissing, ChronicNotFiled, NothingToSettle, TotalDiffers.
     """
     questions = [_question(caller, charge, place) for caller, charge, place in asked]
     known = entitlements(session, questions, lock=lock)
-    history = _History(session, [(charge, place) for _, charge, place in asked], known)
+    charges = [(charge, place) for _, charge, place in asked]
+    if lines is None:
+        lines = run(session, *charging(charges)) if charges else ()
+    history = _History(session, charges, known, lines)
     return [
         answer if isinstance(answer, Fault) else _prepared(charge, place, question, answer, history)
         for (_, charge, place), question, answer in zip(asked, questions, known, strict=True)
@@ -210,6 +215,12 @@ def _prepared(
     )  # fmt: skip
 
 
+def charging(asked: Sequence[tuple[Charge, Place]]) -> Statement:
+    """Asks, by visit and batch, every line beside the settlement that stands for the batch; one empty row if none."""
+    batches = {_batch(charge, place) for charge, place in asked}
+    return _CHARGED, {"visits": [visit_id for visit_id, _ in batches], "batches": [batch for _, batch in batches]}
+
+
 def _batch(charge: Charge, place: Place) -> tuple[int, str]:
     return charge.visit_id, STAY if place.inpatient else charge.batch
 
@@ -225,10 +236,14 @@ class _History:
     """What stands already for the charges of a batch: settled batches, earlier parts of stays, open lines."""
 
     def __init__(
-        self, session: Session, asked: Sequence[tuple[Charge, Place]], known: Sequence[Entitlement | Fault]
+        self,
+        session: Session,
+        asked: Sequence[tuple[Charge, Place]],
+        known: Sequence[Entitlement | Fault],
+        lines: Sequence[Found],
     ) -> None:
         stays = [place for _, place in asked if place.inpatient]
-        self._charged = _charged(session, [_batch(charge, place) for charge, place in asked])
+        self._charged = _by_batch(lines)
         self._parts = _parts_of_stays(session, {place.visit.id for place in stays})
         self._sending = _sending_stays(
             session,
@@ -316,11 +331,9 @@ def _visits(session: Session, visit_ids: Iterable[int], *, lock: bool) -> Mappin
     return {row.id: row for row in rows}
 
 
-def _charged(session: Session, batches: Sequence[tuple[int, str]]) -> Mapping[tuple[int, str], list[Found]]:
-    """By visit and batch, every line of it beside the settlement that stands for it; one empty row if no line."""
+def _by_batch(rows: Iterable[Found]) -> Mapping[tuple[int, str], list[Found]]:
     lines: dict[tuple[int, str], list[Found]] = defaultdict(list)
-    said = {"visits": [visit_id for visit_id, _ in batches], "batches": [batch for _, batch in batches]}
-    for row in run(session, _CHARGED, said) if batches else ():
+    for row in rows:
         lines[row.visit_id, row.batch].append(row)
     return lines
 

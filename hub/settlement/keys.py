@@ -1,6 +1,6 @@
 """Message keys: one row a message of a hospital, claimed before anything is done, so that the database decides."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
@@ -48,9 +48,19 @@ class Known(NamedTuple):
 
 def claim(session: Session, names: Mapping[Name, bytes]) -> dict[Name, int]:
     """The names that are new, each with the id its settlement will have; a copy that runs is waited for."""
+    return claimed_in(run(session, *claiming(names)))
+
+
+def claiming(names: Mapping[Name, bytes]) -> Statement:
+    """What `claim` runs."""
     rows = sorted(names.items())
     said = _named([name for name, _ in rows]) | {"h": [content_hash for _, content_hash in rows]}
-    return {(row[0], row[1]): row[2] for row in run(session, _CLAIM, said)}
+    return _CLAIM, said
+
+
+def claimed_in(rows: Iterable[Any]) -> dict[Name, int]:
+    """What `claim` answers, from the rows of `claiming`."""
+    return {(row.organisation_id, row.key): row.settlement_id for row in rows}
 
 
 def known_keys(session: Session, names: Sequence[Name]) -> dict[Name, Known]:

@@ -14,9 +14,9 @@ from hub.coverage import Explanation, SettledUpstream
 from hub.db import run_together
 from hub.faults import Conflict, Fault, Unavailable
 from hub.settlement import doubts
-from hub.settlement.charges import Charge, Place, Prepared, Stands, places, prepare
+from hub.settlement.charges import Charge, Place, Prepared, Stands, charging, places, prepare
 from hub.settlement.fees import STAY
-from hub.settlement.keys import KeyTaken, Name, claim, known_keys, letting_go, pointing
+from hub.settlement.keys import KeyTaken, Name, claimed_in, claiming, known_keys, letting_go, pointing
 from hub.settlement.rows import Row, as_settlement, by_id, settlement_row, writing
 from hub.settlement.standing import differing, still
 from hub.settlement.tables import Settlement
@@ -110,10 +110,13 @@ def _one_of_each(waiting: list[tuple[int, Asked]]) -> tuple[list[tuple[int, Aske
 def _settle_round(session: Session, asked: Sequence[Asked]) -> list[Outcome]:
     """Orders of different people and keys, in order."""
     names = [_name(*one) for one in asked]
-    claimed = claim(session, {name: order.content_hash for name, (order, _) in zip(names, asked, strict=True)})
+    hashes = {name: order.content_hash for name, (order, _) in zip(names, asked, strict=True)}
+    charged = charging([(order.charge, place) for order, place in asked])
+    new, lines = run_together(session, [claiming(hashes), charged])
+    claimed = claimed_in(new)
     known = known_keys(session, [name for name in names if name not in claimed])
     fresh = [one for one, name in zip(asked, names, strict=True) if name in claimed]
-    ready = prepare(session, [(order.caller, order.charge, place) for order, place in fresh], lock=True)
+    ready = prepare(session, [(order.caller, order.charge, place) for order, place in fresh], lock=True, lines=lines)
     outcomes: dict[Name, Outcome] = {}
     for (order, place), prepared in zip(fresh, ready, strict=True):
         name = _name(order, place)

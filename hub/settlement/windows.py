@@ -6,10 +6,11 @@ One statement for any number of transactions, so that a batch asks once.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
-from hub.db import run
+from hub.db import Statement, run
 from hub.faults import Fault
 from hub.people import PersonUnknown
 from hub.records import VisitUnknown
@@ -52,16 +53,26 @@ class Window:
 
 def windows(session: Session, asked: Sequence[Naming]) -> list[Window | Fault]:
     """In order. Faults as values: PersonUnknown, VisitUnknown (not here, or somebody else's)."""
+    return windows_in(run(session, *asking_windows(asked)), asked)
+
+
+def asking_windows(asked: Sequence[Naming]) -> Statement:
+    """What `windows` runs, for a door that runs it together with others; `windows_in` reads its rows."""
     said = {
         "blinds": [blind("psn_no", one.psn_no) for one in asked],
         "numbers": [one.psn_no for one in asked],
         "visits": [one.visit_id for one in asked],
         "types": [one.insutype or "" for one in asked],
     }
-    return [_window(one, row) for one, row in zip(asked, run(session, _WINDOWS, said), strict=True)]
+    return _WINDOWS, said
 
 
-def _window(asked: Naming, row) -> Window | Fault:  # type: ignore[no-untyped-def]
+def windows_in(rows: Sequence[Any], asked: Sequence[Naming]) -> list[Window | Fault]:
+    """What `windows` answers, from the rows of `asking_windows`."""
+    return [_window(one, row) for one, row in zip(asked, rows, strict=True)]
+
+
+def _window(asked: Naming, row: Any) -> Window | Fault:
     if row.person_id is None:
         return PersonUnknown(system="psn_no", shown=asked.psn_no)
     if row.organisation_id != asked.caller.organisation_id or row.visit_card != row.card_number:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ARRAY, CheckConstraint, Index, LargeBinary, UniqueConstraint, any_, bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hub.db import Base, Ready, identity, run
+from hub.db import Base, Ready, Statement, identity, run
 from hub.faults import Forbidden
 from hub.trust.callers import Caller
 from hub.trust.sealing import Sealed, unseal
@@ -142,7 +142,16 @@ def bearers(session: Session, asked: Sequence[tuple[str, Door]]) -> list[Caller 
 
 def keyed(session: Session, access_keys: Iterable[str], door: Door) -> dict[str, tuple[Caller, str]]:
     """The callers behind access keys, each with the secret to check signatures with; keys nobody holds are left out."""
-    rows = run(session, _BY_ACCESS_KEY, {"names": list(access_keys)})
+    return keyed_in(run(session, *asking_keyed(access_keys)), door)
+
+
+def asking_keyed(access_keys: Iterable[str]) -> Statement:
+    """What `keyed` runs, for a door that runs it together with others; `keyed_in` reads its rows."""
+    return _BY_ACCESS_KEY, {"names": list(access_keys)}
+
+
+def keyed_in(rows: Iterable[Any], door: Door) -> dict[str, tuple[Caller, str]]:
+    """What `keyed` answers, from the rows of `asking_keyed`."""
     return {row.name: (_as_caller(row, door), unseal(row.secret).decode()) for row in rows}
 
 
