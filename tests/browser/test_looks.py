@@ -19,6 +19,7 @@ CITIZEN = {
     "document": "/documents/{document_id}",
     "bills": "/bills",
     "bill": "/bills/{bill_id}",
+    "bill-platform": "/bills/{upstream_bill_id}",
     "estimate": "/estimate",
     "visits": "/visits",
     "card": "/card",
@@ -47,6 +48,7 @@ DESKS = {
     "operations-replay": ("operator", "/ops/heard/correct?message={heard_id}"),
     "operations-due": ("operator", "/ops/due?open={due_id}"),
     "operations-lanes": ("operator", "/ops/lanes"),
+    "operations-platforms": ("operator", "/ops/platforms"),
 }
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 SMALL = """least => [...document.querySelectorAll("a, button, input, select, textarea, summary")]

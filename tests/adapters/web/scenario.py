@@ -23,10 +23,11 @@ from hub.consultations import ConsultationFacts
 from hub.reconciliation import Amounts, Line, Period, Unbalanced
 from hub.records import Diagnosis
 from hub.referrals import ReferralFacts
+from hub.settlement import Charge, upstream
 from hub.trust import SCOPES, Caller
 from hub.units import Money, day_of
 from tests.hub.coverage.insured import DRAFT_TEXT, insure, with_pack
-from tests.hub.settlement import stays
+from tests.hub.settlement import stays, upstreams
 from tests.region import (
     BUREAU,
     CARDIOLOGY,
@@ -77,6 +78,7 @@ class Scenario:
     document_id: int
     bill_id: int
     county_bill_id: int
+    upstream_bill_id: int
     break_id: int
     heard_id: int
     due_id: int
@@ -109,6 +111,7 @@ def play(session: Session, at: datetime) -> Scenario:
     county_bill, bill = _bills(session, person.id, at)
     stranger_bill = _stay(session, stranger.id, "ZY-S", at)
     break_id = _difference(session, bill, stranger_bill, at)
+    upstream_bill_id = _platform(session, person.id, at)
     _breaches(session, at)
     _week(session, child.id, at)
     bureau = replace(staff(BUREAU, at=at), id="bureau.clerk")
@@ -131,6 +134,7 @@ def play(session: Session, at: datetime) -> Scenario:
         document_id=document_id,
         bill_id=bill.id,
         county_bill_id=county_bill.id,
+        upstream_bill_id=upstream_bill_id,
         break_id=break_id,
         heard_id=heard_id,
         due_id=due_id,
@@ -321,6 +325,37 @@ def _difference(session: Session, bill, missing, at: datetime) -> int:
     stated = Amounts(int(bill.total), int(bill.fund), int(bill.account), 1)
     found = reconciliation.compare_lines(session, system(TERTIARY, at=at), period=period, stated=stated, lines=[line])
     return next(row.id for row in found.breaks if row.setl_id == str(missing.id))
+
+
+def _platform(session: Session, person_id: int, at: datetime) -> int:
+    """A bill that a platform settled otherwise than we would, one it has not answered, one it says it has reversed."""
+    upstreams.with_platform(session)
+    insure(session, person_id, serial=71, insutype="390", area=upstreams.AREA, psn_no="42990000000071")
+
+    def ask(number: str, minutes: int) -> int:
+        caller = system(TERTIARY, at=at - timedelta(minutes=minutes))
+        visit = stays.charged(
+            session, person_id, upstreams.LINES, batch="B", care="outpatient", begun=caller.at, number=number
+        )
+        asked = upstream.ask_settle(
+            session,
+            caller,
+            Charge(visit.id, "B", insutype="390"),
+            key=f"{TERTIARY}202611220900{number[-4:]:0>6}",
+            content_hash=number.encode(),
+            infno="2207",
+            said={},
+        )
+        return asked.forwarded.id
+
+    now = system(TERTIARY, at=at)
+    elsewhere = {"deductible": 0, "pool": 30_000, "fund": 30_000, "cash": 76_000, "person": 76_000}
+    row = upstream.record_settled(session, now, ask("MZ-0001", 1), upstreams.answer(settled_at=at, **elsewhere))
+    upstream.record_lost(session, now, ask("MZ-0002", 47), "ReadTimeout: timed out")
+    reversed_id = ask("MZ-0003", 190)
+    upstream.record_lost(session, now, reversed_id, "HTTP 502")
+    upstream.record_reversed(session, now, reversed_id)
+    return row.id
 
 
 def _breaches(session: Session, at: datetime) -> None:

@@ -33,6 +33,7 @@ CITIZEN = [
     "/bills",
     "/bills/{bill_id}",
     "/bills/{county_bill_id}",
+    "/bills/{upstream_bill_id}",
     "/estimate",
     "/estimate?total=300&care=outpatient",
     "/visits",
@@ -83,6 +84,7 @@ OPERATOR = [
     "/ops/due",
     "/ops/due?open={due_id}",
     "/ops/lanes",
+    "/ops/platforms",
 ]
 NOBODY = ["/sign-in", "/staff/sign-in"]
 EVERY = (
