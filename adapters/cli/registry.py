@@ -15,8 +15,9 @@ from adapters.keys import load_keyring
 from adapters.settings import Settings
 from adapters.supervisor import CannotStart
 from fixtures import region
-from hub import directory, trust
+from hub import coverage, directory, trust
 from hub.directory import Endpoint, Organisation
+from hub.trust import SCOPES, Caller
 
 T = TypeVar("T")
 
@@ -112,6 +113,43 @@ def add_staff(name: str, *, organisation: str, display_name: str, role: str, pra
 
     in_the_house(add)
     print(f"{name} may sign in as {role} of {organisation}")
+
+
+def set_authority(
+    area: str,
+    *,
+    name: str,
+    name_en: str,
+    url: str | None,
+    access_key: str | None,
+    timeout_seconds: int,
+    asks_by_msgid: bool,
+) -> None:
+    secret = _secret() if url is not None else None
+    caller = Caller(kind="job", id="cli", at=door.now(), scopes=SCOPES, purpose="operation", trace="cli")
+
+    def say(session: Session) -> None:
+        coverage.set_authority(
+            session,
+            caller,
+            area=area,
+            name=name,
+            name_en=name_en,
+            url=url,
+            access_key=access_key,
+            secret=secret,
+            timeout_seconds=timeout_seconds,
+            asks_by_msgid=asks_by_msgid,
+        )
+
+    in_the_house(say)
+    print(f"{area} {name} is settled {'here' if url is None else 'by ' + url}")
+
+
+def list_authorities() -> None:
+    rows = in_the_house(lambda session: [(row.area, row.name, row.url) for row in coverage.authorities(session)])
+    for area, name, url in rows:
+        print(f"{area} {name} {url or 'settled here'}")
 
 
 def in_the_house(work: Callable[[Session], T]) -> T:

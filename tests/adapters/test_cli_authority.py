@@ -15,7 +15,7 @@ def house(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """The command's work on this test's database."""
     from adapters import door
 
-    monkeypatch.setattr(registry, "_in_the_house", door.transact)
+    monkeypatch.setattr(registry, "in_the_house", door.transact)
     return engine
 
 
@@ -42,7 +42,7 @@ def test_a_platform_is_said_with_a_secret_from_standard_input(
     assert "420500 宜昌市 settled here" in out
     assert "429900 邻市 http://127.0.0.1:9/nhsa\n" in out
     assert "a secret" not in out
-    row = registry._in_the_house(lambda session: coverage.platform_of(session, "429900"))
+    row = registry.in_the_house(lambda session: coverage.platform_of(session, "429900"))
     assert (row.secret, row.access_key, row.timeout_seconds) == ("a secret", "hub", 15)
 
 
@@ -50,4 +50,4 @@ def test_without_a_secret_nothing_is_said(house: Engine, monkeypatch: pytest.Mon
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     with pytest.raises(CannotStart):
         say(url="http://127.0.0.1:9", access_key="hub")
-    assert registry._in_the_house(coverage.authorities) == []
+    assert registry.in_the_house(coverage.authorities) == []
