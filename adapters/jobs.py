@@ -84,7 +84,7 @@ WORK: dict[str, Periodic | Talking] = {
     "prove-ledger": Periodic(timedelta(hours=1), prove_ledger),
     "verify-books": Periodic(timedelta(days=1), verify_books),
     "seal-audit": Periodic(timedelta(minutes=1), seal_audit),
-    "ask-platforms": Talking(timedelta(seconds=15), upward_sweep.sweep),
+    "ask-platforms": Talking(timedelta(seconds=5), upward_sweep.sweep),
     "agree-with-platforms": Talking(timedelta(minutes=10), upward_sweep.agree),
 }
 

@@ -11,11 +11,11 @@ from adapters.nhsa.funds import CHARGE_TYPES, CLASSES, OTHER_CHARGES
 from adapters.nhsa.identity import alive, by_psn_no, own_visit
 from adapters.nhsa.verbs import Asked, Done
 from hub import directory, settlement
-from hub.coverage import Explanation, Share
+from hub.coverage import Explanation, SettledUpstream, Share
 from hub.faults import Fault, Invalid
 from hub.people import Person
 from hub.records import Visit
-from hub.settlement import STAY, Charge, FeeFacts, FeeLine
+from hub.settlement import STAY, Charge, FeeFacts, FeeLine, upstream
 from hub.units import Money, day_of
 
 FOUR_PLACES = Decimal("0.0001")
@@ -113,9 +113,15 @@ def _in_our_words(wrong: Invalid, index_of: Mapping[str, int]) -> Invalid:
 
 
 def _split(session: Session, asked: Asked, visit: Visit, batch: str) -> dict[str, Share] | Fault:
-    """How the open lines of a batch divide, by line number; the Fault says why nothing can be said yet."""
+    """How the open lines of a batch divide, by line number; the Fault says why nothing can be said yet.
+
+    Where a platform settles it is our own calculation: what the platform makes of them its settlement says.
+    """
     try:
-        explained: Explanation = settlement.quote(session, asked.caller, Charge(visit.id, batch))
+        try:
+            explained: Explanation = settlement.quote(session, asked.caller, Charge(visit.id, batch))
+        except SettledUpstream:
+            explained = upstream.shadow(session, asked.caller, Charge(visit.id, batch))
     except Fault as not_yet:
         return not_yet
     return {line.id: share for line, share in zip(explained.bill.lines, explained.shares, strict=True)}

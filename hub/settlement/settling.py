@@ -140,17 +140,18 @@ def _decide(session: Session, order: Order, prepared: Prepared | Stands | Fault,
         explanation = prepared.explain()
     except Fault as refusal:
         return refusal
-    if prepared.doubted:
-        unanswered = doubts.answer(
-            session,
-            order.caller,
-            visit_id=order.charge.visit_id,
-            batch=STAY if prepared.place.inpatient else prepared.batch,
-            override=order.charge.override,
-        )
-        if unanswered is not None:
-            return unanswered
+    unanswered = doubted(session, order.caller, order.charge, prepared)
+    if unanswered is not None:
+        return unanswered
     return settlement_row(order.caller, prepared, explanation, settlement_id=settlement_id, key=order.key)
+
+
+def doubted(session: Session, caller: Caller, charge: Charge, prepared: Prepared) -> Fault | None:
+    """Why a doubtful charge is not settled; None when nothing is doubtful, or a doctor has answered for it."""
+    if not prepared.doubted:
+        return None
+    batch = STAY if prepared.place.inpatient else prepared.batch
+    return doubts.answer(session, caller, visit_id=charge.visit_id, batch=batch, override=charge.override)
 
 
 def _name(order: Order, place: Place) -> Name:

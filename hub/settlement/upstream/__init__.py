@@ -17,6 +17,7 @@ from hub.settlement.upstream.asking import (
     ask_quote,
     ask_settle,
     ask_undo,
+    shadow,
     subject_of,
     write_down,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "record_settled",
     "record_undone",
     "settled_lines",
+    "shadow",
     "still_open",
     "subject_of",
     "suspense",

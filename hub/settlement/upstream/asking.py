@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from hub import coverage, directory, people, trust
-from hub.coverage import Authority, Enrolment
+from hub.coverage import Authority, Enrolment, Explanation
 from hub.directory import Department, Organisation, Practitioner
 from hub.faults import Conflict, Fault
 from hub.people import Person
@@ -23,7 +23,7 @@ from hub.records import Visit, VisitUnknown
 from hub.settlement.charges import Charge, Place, Prepared, Stands, places, prepare
 from hub.settlement.keys import Known, Name, claim, known_keys, point
 from hub.settlement.rows import by_id
-from hub.settlement.settling import AlreadySettled, OutcomeNotKnown
+from hub.settlement.settling import AlreadySettled, OutcomeNotKnown, doubted
 from hub.settlement.tables import ChargeKey, FeeLine, Registration, Settlement
 from hub.settlement.undoing import counter_entry, own_settlement
 from hub.settlement.upstream.shadow import explain, shadow_document
@@ -81,6 +81,14 @@ def ask_quote(session: Session, caller: Caller, charge: Charge) -> Asking:
     return Asking(_subject(session, place, ready), _lines(session, ready))
 
 
+def shadow(session: Session, caller: Caller, charge: Charge) -> Explanation:
+    """Our own calculation of what a platform would be asked now; writes nothing. Refuses: what `ask_quote` does."""
+    _, ready = _prepared(session, caller, charge)
+    if isinstance(ready, Stands):
+        raise AlreadySettled(settlement_id=ready.settlement_id)
+    return explain(session, shadow_document(session, ready))
+
+
 def ask_settle(
     session: Session,
     caller: Caller,
@@ -111,6 +119,9 @@ def ask_settle(
         raise OutcomeNotKnown(key=key)
     bill = shadow_document(session, ready)
     explain(session, bill)
+    unanswered = doubted(session, caller, charge, ready)
+    if unanswered is not None:
+        raise unanswered
     subject = _subject(session, place, ready)
     row = write_down(
         session,

@@ -134,6 +134,14 @@ def test_the_ledger_knows_the_funds_of_the_area(window, engine) -> None:
     }
 
 
+def test_lines_are_divided_by_our_own_catalogue_when_they_are_uploaded(hospital, insure, authority, platform) -> None:
+    window = Window(hospital, insure(1, area=AREA)).register().diagnose()
+    lines = window.charge(fee(1, "S-BED-01", "500.00"), fee(2, "D-EX-0001", "1280.333"), fee(3, "S-ESC-01", "60.00"))
+    divided = [(x["fulamt_ownpay_amt"], x["preselfpay_amt"], x["inscp_scp_amt"], x["memo"]) for x in lines]
+    assert divided == [("0.00", "0.00", "500.00", ""), ("0.00", "128.03", "1152.30", ""), ("60.00", "0.00", "0.00", "")]
+    assert platform.heard() == []
+
+
 def test_a_quote_is_the_platforms_and_writes_the_journal_only(window, engine, platform) -> None:
     quoted = window.quote()
     assert quoted["fund_pay_sumamt"] == "1111.38"

@@ -13,6 +13,7 @@ from hub.faults import Invalid
 from hub.settlement import (
     Charge,
     ChargeKey,
+    Doubted,
     KeyReversed,
     KeyTaken,
     OutcomeNotKnown,
@@ -29,6 +30,7 @@ from tests.hub.settlement.stays import charged, fees, settle, undo, upload
 from tests.hub.settlement.upstreams import (
     AREA,
     CALLER,
+    LINES,
     answer,
     ask,
     attendance,
@@ -37,7 +39,7 @@ from tests.hub.settlement.upstreams import (
     settled,
     with_platform,
 )
-from tests.region import BUREAU, NOW, TERTIARY, system
+from tests.region import BUREAU, COUNTY, NOW, TERTIARY, system
 
 TODAY = day_of(NOW)
 
@@ -188,6 +190,15 @@ def test_an_answer_recorded_twice_is_one_settlement(session: Session, visit) -> 
     first = upstream.record_settled(session, CALLER, asked.forwarded.id, answer())
     again = upstream.record_settled(session, CALLER, asked.forwarded.id, answer(setl_id="P-2"))
     assert (again.id, count(session, Settlement)) == (first.id, 1)
+
+
+def test_what_is_doubtful_is_told_before_a_platform_is_asked(session: Session, person) -> None:
+    """The same item at the same time at two hospitals: the platform would pay it twice."""
+    charged(session, person.id, LINES, batch="C", care="outpatient", begun=NOW, number="MZ-C", hospital=COUNTY)
+    visit = attendance(session, person)
+    with pytest.raises(Doubted), session.begin_nested():
+        ask(session, visit)
+    assert count(session, Forwarded) == 0
 
 
 # asked again
