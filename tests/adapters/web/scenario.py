@@ -334,9 +334,9 @@ def _platform(session: Session, person_id: int, at: datetime) -> int:
 
     def ask(number: str, minutes: int) -> int:
         caller = system(TERTIARY, at=at - timedelta(minutes=minutes))
-        visit = stays.charged(
-            session, person_id, upstreams.LINES, batch="B", care="outpatient", begun=caller.at, number=number
-        )
+        visit = stays.visit(session, person_id, care="outpatient", begun=caller.at, number=number)
+        lines = stays.fees(upstreams.LINES, batch="B")
+        stays.upload(session, visit, [replace(line, occurred_at=caller.at) for line in lines])
         asked = upstream.ask_settle(
             session,
             caller,
