@@ -1,6 +1,7 @@
 """`onecard`: everything a person does with an installation. Each command imports what it needs when it runs."""
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -120,6 +121,17 @@ def adjudicate(
     from adapters.adjudicate import adjudicate
 
     raise SystemExit(adjudicate(bills))
+
+
+@app.command()
+def reconcile(
+    day: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="an insurer day, by the time of settlement")],
+    as_json: Annotated[bool, typer.Option("--json", help="print what was found as JSON")] = False,
+) -> None:
+    """Hold every hospital's lines of a day against the ledger and name the differences; safe to run again."""
+    from adapters.cli.reconciling import reconcile
+
+    reconcile(day.date(), as_json=as_json)
 
 
 @app.command()

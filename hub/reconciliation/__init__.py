@@ -7,6 +7,7 @@ matching.py ..... what kind of difference two sides have over one settlement (pu
 comparing.py .... totals against totals (3201), lines against lines (3202)
 breaks.py ....... the life of a difference: proposed, approved by a second person, resolved, or healed
 board.py ........ hospitals by days, and the bridge from total A to total B
+days.py ......... a whole day of the region at once: what stands, and a bulk comparison's finds named
 breaches.py ..... amounts of one message that do not add up
 clearing.py ..... a settled month applied for to be cleared (3203), and taken back (3204)
 """
@@ -46,6 +47,7 @@ from hub.reconciliation.clearing import (
     withdraw_clearing,
 )
 from hub.reconciliation.comparing import Compared, compare_lines, compare_totals
+from hub.reconciliation.days import HOSPITAL_LINES, INSURER_LINES, Side, awaited, compare_standing, standing
 from hub.reconciliation.matching import Difference, Group, Kind, Line, differences, grouped
 from hub.reconciliation.statements import (
     Amounts,
@@ -74,6 +76,8 @@ __all__ = [
     "BREACH",
     "BREAK",
     "CLEARING",
+    "HOSPITAL_LINES",
+    "INSURER_LINES",
     "USUAL_ACTION",
     "WORDS",
     "ActionUnknown",
@@ -101,6 +105,7 @@ __all__ = [
     "Period",
     "PeriodTooLong",
     "SamePerson",
+    "Side",
     "Statement",
     "StatementDoesNotFoot",
     "StatementFile",
@@ -110,10 +115,12 @@ __all__ = [
     "Unbalanced",
     "apply_for_clearing",
     "approve",
+    "awaited",
     "breaches",
     "breaks_of",
     "bridge",
     "compare_lines",
+    "compare_standing",
     "compare_totals",
     "day_board",
     "differences",
@@ -127,5 +134,6 @@ __all__ = [
     "propose",
     "resolve",
     "send_back",
+    "standing",
     "withdraw_clearing",
 ]

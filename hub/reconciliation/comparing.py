@@ -42,7 +42,7 @@ class Compared:
 
 def compare_totals(session: Session, caller: Caller, *, period: Period, insutype: str, stated: Amounts) -> Compared:
     """A hospital's totals of one insurance type and bucket (3201). Refuses: NotAllowed, ForeignBooks, Invalid."""
-    _begin(session, caller, period)
+    begin(session, caller, period)
     ours = books.sums(session, period, insutype)
     hospital = take_in(
         session, side="hospital", period=period, insutypes=[insutype], amounts=stated, at=caller.at, by=caller.id
@@ -70,7 +70,7 @@ def compare_lines(
     was decided; what is no longer different heals. `stated.account` is not part of the message and
     taken from the lines. Refuses: NotAllowed, ForeignBooks, Invalid, StatementDoesNotFoot.
     """
-    _begin(session, caller, period)
+    begin(session, caller, period)
     check_foots(stated, lines)
     scope = _scope(session, period, lines)
     ours = books.lines(session, period, scope)
@@ -95,13 +95,27 @@ def compare_lines(
         by=books.LEDGER,
         lines=ours,
     )
-    found = _differences(session, period, lines, ours)
-    made = _comparison(session, caller, period, hospital, insurer, balanced=not found)
-    breaks = record(session, caller, period=period, scope=scope, comparison=made, found=found)
+    found = differences_of(session, period, lines, ours)
+    made, breaks = keep_comparison(session, caller, period, hospital, insurer, found)
     return Compared(made, sum_of(lines), sum_of(ours), tuple(breaks))
 
 
-def _begin(session: Session, caller: Caller, period: Period) -> None:
+def keep_comparison(
+    session: Session,
+    caller: Caller,
+    period: Period,
+    hospital: Statement,
+    insurer: Statement,
+    found: Sequence[Difference],
+) -> tuple[Comparison, list[Break]]:
+    """Lines held against lines, and what came of it."""
+    made = _comparison(session, caller, period, hospital, insurer, balanced=not found)
+    scope = hospital.insutypes
+    return made, record(session, caller, period=period, scope=scope, comparison=made, found=found)
+
+
+def begin(session: Session, caller: Caller, period: Period) -> None:
+    """Who may compare, and one at a time. Refuses: NotAllowed, ForeignBooks, Invalid, PeriodTooLong."""
     require(caller, "reconciliation.write")
     require_books(session, caller, period.organisation_id)
     check_period(period)
@@ -109,7 +123,8 @@ def _begin(session: Session, caller: Caller, period: Period) -> None:
     session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"statement/{period.organisation_id}"))))
 
 
-def _differences(session: Session, period: Period, lines: Sequence[Line], ours: Sequence[Line]) -> list[Difference]:
+def differences_of(session: Session, period: Period, lines: Sequence[Line], ours: Sequence[Line]) -> list[Difference]:
+    """The named differences between two sides' lines; those of settlements that are equal may be left out."""
     hospital, insurer = grouped(lines), grouped(ours)
     elsewhere = books.elsewhere(session, period, sorted(hospital.keys() - insurer.keys()))
     elsewhere |= _listed_elsewhere(session, period, sorted(insurer.keys() - hospital.keys()))

@@ -97,14 +97,14 @@ class StatementLine(Base):
 
 
 class Comparison(Base):
-    """Two statements of one period held against each other."""
+    """Two statements of one period held against each other; a hospital's may be compared again another morning."""
 
     __tablename__ = "comparison"
     __append_only__ = True
 
     id: Mapped[int] = identity()
     organisation_id: Mapped[str] = mapped_column(index=True)
-    hospital_id: Mapped[int] = mapped_column(ForeignKey("statement.id"), unique=True)
+    hospital_id: Mapped[int] = mapped_column(ForeignKey("statement.id"), index=True)
     insurer_id: Mapped[int] = mapped_column(ForeignKey("statement.id"), unique=True)
     balanced: Mapped[bool]
     made_at: Mapped[datetime]
