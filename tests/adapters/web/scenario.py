@@ -389,7 +389,7 @@ WEEK = (
 
 def _week(session: Session, person_id: int, at: datetime) -> None:
     """Other days of the board: even ones, small differences, and books that have not come."""
-    for hospital, days, shift in WEEK:
+    for n, (hospital, days, shift) in enumerate(WEEK):
         then = at - timedelta(days=days)
         stay = stays.charged(
             session,
@@ -397,7 +397,7 @@ def _week(session: Session, person_id: int, at: datetime) -> None:
             [("S-BED-01", "40", "50.00")],
             hospital=hospital,
             number=f"ZY-W{days}",
-            begun=then - timedelta(days=3),
+            begun=then - timedelta(days=3, hours=n),
             ended=then - timedelta(hours=1),
         )
         row = stays.settle(session, stay, key=f"w{days}", at=then)

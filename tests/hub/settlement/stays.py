@@ -31,8 +31,7 @@ def fee(number: str, code: str, quantity: str, price: str, **facts) -> FeeFacts:
         quantity=q,
         unit_price=p,
         amount=Money(-amount if q < 0 else amount),
-        occurred_at=NOW,
-        **facts,
+        **{"occurred_at": NOW} | facts,
     )
 
 
@@ -60,9 +59,9 @@ def visit(
 
 
 def charged(session: Session, person_id: int, rows=WORKED, *, batch: str = "", **facts) -> Visit:
-    """A visit with fees uploaded; a stay unless it is said otherwise."""
+    """A visit with fees of its first day uploaded; a stay unless it is said otherwise."""
     row = visit(session, person_id, **facts)
-    upload(session, row, fees(rows, batch=batch))
+    upload(session, row, fees(rows, batch=batch, occurred_at=row.begun_at))
     return row
 
 

@@ -69,7 +69,9 @@ def test_the_stay_a_patient_was_sent_from_is_undone_after_the_one_they_were_sent
     person = insured(session)
     december = NOW.replace(year=2025, month=12, day=30)
     lower = settle(
-        session, charged(session, person.id, hospital=COUNTY, number="X", begun=december, ended=december), key="m1"
+        session,
+        charged(session, person.id, hospital=COUNTY, number="X", begun=december - timedelta(hours=2), ended=december),
+        key="m1",
     )
     refer(session, person.id, since=december.date(), until=december.date() + timedelta(days=30))
     january = december + timedelta(days=5)
