@@ -125,7 +125,8 @@ def renamed(said: Any, **differs: str) -> Any:
 def test_amounts_that_do_not_foot(window, stay, refusals):
     hospital, ask = window.hospital, window.hospital.call
     window.charge(fee(9, BED, "50.00"), batch="B0")
-    assert window.settle(batch="B0").accepted
+    meanwhile = '{"OVRD_DR_CODG": "D420500000011", "OVRD_REA": "住院期间急诊"}'
+    assert window.settle(batch="B0", exp_content=meanwhile).accepted
     window.charge(fee(1, BED, "50.00", "2"))
     stay.charge_stay(fee(1, BED, "50.00", "2"))
     stay.discharge()
