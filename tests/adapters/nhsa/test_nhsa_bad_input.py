@@ -122,12 +122,16 @@ def renamed(said: Any, **differs: str) -> Any:
     return copy
 
 
-def test_amounts_that_do_not_foot(window, stay, refusals):
+def test_amounts_that_do_not_foot(window, insure, refusals):
     hospital, ask = window.hospital, window.hospital.call
+    stay = Window(hospital, insure(2, "310"), number="ZY0002").admit()
     window.charge(fee(9, BED, "50.00"), batch="B0")
     meanwhile = '{"OVRD_DR_CODG": "D420500000011", "OVRD_REA": "住院期间急诊"}'
     assert window.settle(batch="B0", exp_content=meanwhile).accepted
     window.charge(fee(1, BED, "50.00", "2"))
+    stay.charge_stay(fee(9, BED, "50.00"))
+    assert stay.settle_stay(mid_setl_flag="1").accepted
+    stay.total = Decimal()
     stay.charge_stay(fee(1, BED, "50.00", "2"))
     stay.discharge()
     lines = {"2204": window.who | {"chrg_bchno": "B2"}, "2301": stay.who | {"med_type": "21"}}
