@@ -6,6 +6,7 @@ asyncio is at the sockets; whatever touches the database runs in threads.
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -56,12 +57,24 @@ async def serve(settings: Settings, ready: Callable[[], object]) -> None:
         finished = asyncio.gather(*tasks)
         while not (stop.is_set() or finished.done() or all(server.started for _, server in servers)):
             await asyncio.sleep(0.02)
+        leave_to_stay()
         with contextlib.suppress(BrokenPipeError):  # the supervisor is gone already; so are we, in a moment
             ready()
         await asyncio.wait([asyncio.create_task(stop.wait()), finished], return_when=asyncio.FIRST_COMPLETED)
         for _, server in servers:
             server.should_exit = True
         await finished
+
+
+def leave_to_stay() -> None:
+    """Take what the process has made so far out of garbage collection, and collect the rest less often.
+
+    Modules, routes and tables live as long as the process; looking through them takes a fifth of a second each time,
+    in which no call is answered.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 async def _mllp(settings: Settings, stop: asyncio.Event) -> None:
