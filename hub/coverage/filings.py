@@ -50,8 +50,7 @@ def file_referral(
     stands = _standing(session, source)
     if stands is not None:
         return stands
-    if until is not None and until < since:
-        raise Invalid(element="enddate", found=until, allowed=f"{since} 或以后 / or later")
+    _check_days(since, until)
     receiver = directory.organisation(session, receiver_id)
     sender_id = sender_id or caller.organisation_id
     if direction is None:
@@ -91,12 +90,13 @@ def file_chronic(
 ) -> Filing:
     """Tell the insurer of a chronic disease, by the word that benefit packs use for it ("diabetes").
 
-    Refuses: NotAllowed, PersonUnknown.
+    Refuses: NotAllowed, PersonUnknown, Invalid.
     """
     trust.require(caller, "settlement.write")
     stands = _standing(session, source)
     if stands is not None:
         return stands
+    _check_days(since, until)
     return _file(
         session,
         caller,
@@ -166,6 +166,11 @@ def _file(session: Session, caller: Caller, **facts: object) -> Filing:
 
 def _standing(session: Session, source: str) -> Filing | None:
     return session.scalars(select(Filing).where(Filing.source == source, Filing.state == "filed")).first()
+
+
+def _check_days(since: date, until: date | None) -> None:
+    if until is not None and until < since:
+        raise Invalid(element="enddate", found=until, allowed=f"{since} 或以后 / or later")
 
 
 def _require_filing(caller: Caller) -> None:

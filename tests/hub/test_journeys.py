@@ -20,6 +20,7 @@ from hub.records import Visit
 from hub.referrals import CarePlan, Letter, Referral, ReferralEvent, ReferralFacts
 from hub.trust import Caller, Grant
 from hub.units import Money
+from tests.hub.coverage.insured import with_pack
 from tests.region import (
     BUREAU,
     CARDIOLOGY,
@@ -443,6 +444,30 @@ def test_a_redirected_referral_gives_its_place_back_and_goes_on_by_itself(sessio
     assert (filing_of(session, row).state, filing_of(session, onward).receiver_id) == ("withdrawn", COUNTY)
     assert told(session, COUNTY) == ["referral.sent"]
     assert told(session, COMMUNITY) == ["referral.redirected"]
+
+
+def test_the_money_follows_a_redirected_referral(session: Session, patient: Person) -> None:
+    with_pack(session)
+    row = referred(session, insured(session, patient))
+
+    def counts_at(hospital_id: str) -> bool:
+        day = NOW.date()
+        asked = coverage.Question((patient.id,), None, hospital_id, "420500", day, day)
+        return coverage.entitlement(session, asked).filing is not None
+
+    assert (counts_at(TERTIARY), counts_at(COUNTY)) == (True, False)
+    journeys.redirect(session, RECEIVER, referral_id=row.id, receiver_id=COUNTY, reason="县医院可做")
+    assert (counts_at(TERTIARY), counts_at(COUNTY)) == (False, True)
+
+
+def test_a_redirection_that_is_refused_leaves_the_filing_as_it_was(session: Session, patient: Person) -> None:
+    row = referred(session, insured(session, patient))
+    for receiver_id, reason in (("H00000000000", "县医院可做"), (COUNTY, " ")):
+        with pytest.raises(Fault), session.begin_nested():
+            journeys.redirect(session, RECEIVER, referral_id=row.id, receiver_id=receiver_id, reason=reason)
+    session.refresh(row)
+    filed = session.scalars(select(Filing)).all()
+    assert (row.state, [(f.state, f.receiver_id) for f in filed]) == ("sent", [("filed", TERTIARY)])
 
 
 def test_what_nobody_answered_or_used_expires_with_all_it_holds(session: Session, patient: Person) -> None:

@@ -158,6 +158,25 @@ def test_a_filing_that_ends_before_it_begins_is_refused(session):
     assert refusal.value.element == "enddate"
 
 
+def test_a_chronic_filing_that_ends_before_it_begins_is_refused(session):
+    person = insured(session)
+    with pytest.raises(Invalid) as refusal:
+        coverage.file_chronic(
+            session,
+            system(TERTIARY),
+            person_id=person.id,
+            insutype="310",
+            disease="diabetes",
+            diagnosis=Code("opsp", "M01600"),
+            diagnosis_name="糖尿病",
+            since=date(2026, 2, 1),
+            until=date(2026, 1, 31),
+            source="test/chronic",
+        )
+    assert refusal.value.element == "enddate"
+    assert coverage.filings(session, person.id, kind="chronic", since=date(2026, 1, 1), until=None) == []
+
+
 def test_a_chronic_bill_needs_its_filing(session):
     with_pack(session)
     person = insured(session)
