@@ -7,13 +7,18 @@ from datetime import date, datetime, timedelta
 from sqlalchemy.orm import Session
 
 from hub import coverage, records
-from hub.settlement import BuiltUpon, Settlement
+from hub.settlement import BuiltUpon, Override, Settlement
 from hub.units import Code, day_of
 from tests.hub.coverage.insured import insured
 from tests.hub.settlement.stays import COMMUNITY, COUNTY, TERTIARY, fees, refer, settle, undo, upload, visit
-from tests.region import system
+from tests.region import COMMUNITY_DOCTOR, COUNTY_DOCTOR, EXPERT, system
 
 CODES = ["S-BED-01", "D-EX-0001", "S-ESC-01", "S-ECHO-01", "D-RES-01"]
+SURE = {
+    hospital: Override(doctor, "已核实")
+    for hospital, doctor in ((TERTIARY, EXPERT), (COUNTY, COUNTY_DOCTOR), (COMMUNITY, COMMUNITY_DOCTOR))
+}
+"""Random lives are doubtful at times; a doctor of the hospital answers for them."""
 DISEASES = ("diabetes", "hypertension")
 
 
@@ -82,11 +87,11 @@ def _parts(
     parts = rng.choice([1, 1, 2])
     rows = []
     for part in range(parts):
-        lines = fees(_lines(rng), start=part * 10 + 1)
+        lines = fees(_lines(rng), start=part * 10 + 1, occurred_at=at)
         upload(session, stay, lines)
         if part == parts - 1:
             records.close_visit(session, system(hospital), visit_id=stay.id, ended_at=at)
-        rows.append(settle(session, stay, key=f"{number}/{part}", at=at, content=b"%d" % part, insutype=None))
+        rows.append(settle(session, stay, key=f"{number}/{part}", at=at, content=b"%d" % part, override=SURE[hospital]))
     return rows
 
 
@@ -95,8 +100,8 @@ def _visit(
 ) -> Settlement:
     hospital = rng.choice([TERTIARY, COUNTY, COMMUNITY])
     seen = visit(session, person_id, hospital=hospital, number=f"V{number}", care="outpatient", begun=at)
-    upload(session, seen, fees(_lines(rng), batch="B"))
-    return settle(session, seen, key=f"V{number}", at=at, batch="B", disease=disease)
+    upload(session, seen, fees(_lines(rng), batch="B", occurred_at=at))
+    return settle(session, seen, key=f"V{number}", at=at, batch="B", disease=disease, override=SURE[hospital])
 
 
 def _lines(rng: random.Random) -> list[tuple[str, str, str]]:
