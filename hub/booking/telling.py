@@ -44,14 +44,14 @@ def tell_many(
     if not changes:
         return
     persons = people.snapshots(session, [(row.person_id, row.organisation_id) for _, row, _ in changes])
-    rows: list[tuple[str, str, str, dict[str, Any]]] = []
-    for _, row, offer in changes:
+    rows: list[tuple[Caller, exchange.Posted]] = []
+    for caller, row, offer in changes:
         person = persons[row.person_id, row.organisation_id]
         lane = f"person/{row.person_id}"
-        rows.append((row.organisation_id, lane, kind, _snapshot(row, offer, person)))
+        rows.append((caller, (row.organisation_id, lane, kind, _snapshot(row, offer, person))))
         if person["telephone"]:
-            rows.append(("sms", lane, "notice", _notice(kind, row, offer, person)))
-    exchange.post_many(session, changes[0][0], rows)
+            rows.append((caller, ("sms", lane, "notice", _notice(kind, row, offer, person))))
+    exchange.post_many(session, rows)
 
 
 def tell(session: Session, caller: Caller, kind: str, row: Appointment, offer: Offer) -> None:

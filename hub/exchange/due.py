@@ -107,26 +107,30 @@ def post(
     session: Session, caller: Caller, *, destination: str, subject: str, kind: str, snapshot: dict[str, Any]
 ) -> int:
     """Write what must leave, in the transaction of the verb that decided it; answers the row's id."""
-    return post_many(session, caller, [(destination, subject, kind, snapshot)])[0]
+    return post_many(session, [(caller, (destination, subject, kind, snapshot))])[0]
 
 
-def post_many(session: Session, caller: Caller, rows: Sequence[Posted]) -> list[int]:
-    """The same for a batch, in one statement; ids in the order given."""
-    return sorted(row.id for statement in posting(caller, rows) for row in run(session, *statement))
+def post_many(session: Session, rows: Sequence[tuple[Caller, Posted]]) -> list[int]:
+    """The same for a batch, each row under its own caller's trace, in one statement; ids in the order given."""
+    return sorted(row.id for statement in _posting(rows) for row in run(session, *statement))
 
 
 def posting(caller: Caller, rows: Sequence[Posted]) -> list[Statement]:
-    """What `post_many` runs, for a verb that runs it together with others."""
+    """What `post_many` runs for one caller, for a verb that runs it together with others."""
+    return _posting([(caller, row) for row in rows])
+
+
+def _posting(rows: Sequence[tuple[Caller, Posted]]) -> list[Statement]:
     if not rows:
         return []
-    destinations, subjects, kinds, snapshots = map(list, zip(*rows, strict=True))
+    destinations, subjects, kinds, snapshots = map(list, zip(*(posted for _, posted in rows), strict=True))
     said = {
         "destinations": destinations,
         "subjects": subjects,
         "kinds": kinds,
         "snapshots": [seal(json.dumps(snapshot, ensure_ascii=False).encode()) for snapshot in snapshots],
-        "at": caller.at,
-        "trace": caller.trace,
+        "ats": [caller.at for caller, _ in rows],
+        "traces": [caller.trace for caller, _ in rows],
     }
     return [(_POST, said)]
 
@@ -312,14 +316,15 @@ def _moved(session: Session, destination: str, subject: str, event: str) -> Lane
 # Lanes are opened in order, so that two batches cannot deadlock.
 _POST = """
 WITH posted AS (
-    SELECT * FROM unnest(%(destinations)s::text[], %(subjects)s::text[], %(kinds)s::text[], %(snapshots)s::bytea[])
-                  WITH ORDINALITY AS r(destination, subject, kind, snapshot, n)
+    SELECT * FROM unnest(%(destinations)s::text[], %(subjects)s::text[], %(kinds)s::text[], %(snapshots)s::bytea[],
+                         %(ats)s::timestamptz[], %(traces)s::text[])
+                  WITH ORDINALITY AS r(destination, subject, kind, snapshot, at, trace, n)
 ), opened AS (
     INSERT INTO lane (destination, subject, state, waiting, failures, next_try_at, fence)
-    SELECT DISTINCT destination, subject, 'open', true, 0, %(at)s::timestamptz, 0 FROM posted ORDER BY 1, 2
+    SELECT destination, subject, 'open', true, 0, min(at), 0 FROM posted GROUP BY destination, subject ORDER BY 1, 2
     ON CONFLICT (destination, subject) DO UPDATE SET waiting = true WHERE NOT lane.waiting
 )
 INSERT INTO due (destination, subject, kind, snapshot, posted_at, trace, state, tries)
-SELECT destination, subject, kind, snapshot, %(at)s, %(trace)s, 'due', 0 FROM posted ORDER BY n
+SELECT destination, subject, kind, snapshot, at, trace, 'due', 0 FROM posted ORDER BY n
 RETURNING id
 """

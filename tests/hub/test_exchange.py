@@ -137,3 +137,15 @@ def test_the_audit_chain_covers_rows_once(session: Session) -> None:
     assert trust.chain(session, at=NOW + timedelta(minutes=2)) == 3
     trust.audit(session, replace(system(COMMUNITY), at=NOW + timedelta(minutes=3)), verb="test")
     assert trust.chain(session, at=NOW + timedelta(minutes=5)) == 1
+
+
+def test_each_row_of_a_batch_keeps_its_own_callers_trace_and_time(session: Session) -> None:
+    callers = [replace(system(COMMUNITY), trace=f"t{n}", at=NOW + timedelta(seconds=n)) for n in (2, 1)]
+    rows = [(caller, (TERTIARY, "person/1", "notice", {"n": n})) for n, caller in enumerate(callers)]
+    ids = exchange.post_many(session, rows)
+    posted = [exchange.due(session, due_id) for due_id in ids]
+    assert [(row.snapshot["n"], row.trace, row.posted_at) for row in posted] == [
+        (n, caller.trace, caller.at) for n, caller in enumerate(callers)
+    ]
+    lane = session.get_one(exchange.Lane, (TERTIARY, "person/1"))
+    assert lane.next_try_at == NOW + timedelta(seconds=1), "as early as the first of them"
