@@ -4,14 +4,19 @@ import base64
 from collections.abc import Mapping, Sequence
 from datetime import date
 
+from sqlalchemy.orm import Session
+
 from adapters import door
 from adapters.nhsa import upward
 from adapters.nhsa.files import packed, unpacked
 from adapters.nhsa.region import HOME_AREA, region_on
 from adapters.nhsa.tables import Row, transaction
 from adapters.nhsa.upward import Accepted, Speaker
-from hub.coverage import Authority
+from hub import directory, reconciliation
+from hub.coverage import Authority, platform_of
 from hub.faults import Missing
+from hub.reconciliation import Line
+from hub.settlement import upstream
 from hub.settlement.upstream import PlatformLine
 from hub.units import Money, day_of
 
@@ -39,6 +44,21 @@ def lines_of(
             return None
         found += lines
     return found
+
+
+def statement(area: str, hospital_id: str, day_from: date, day_to: date) -> list[Line] | None:
+    """The platform's side of some days of a hospital, for reconciliation; None when its file could not be had."""
+
+    def known(session: Session) -> tuple[Authority, Speaker, Mapping[str, Sequence[PlatformLine]]]:
+        hospital = directory.organisation(session, hospital_id)
+        ours = upstream.settled_lines(session, area=area, organisation_id=hospital_id, day_from=day_from, day_to=day_to)
+        return platform_of(session, area), Speaker(hospital.id, hospital.name), ours
+
+    authority, speaker, ours = door.transact(known)
+    lines = lines_of(authority, speaker, ours, day_from, day_to)
+    if lines is None:
+        return None
+    return door.transact(lambda session: reconciliation.in_our_numbers(session, lines, area=area))
 
 
 def _lines(

@@ -9,6 +9,7 @@ breaks.py ....... the life of a difference: proposed, approved by a second perso
 board.py ........ hospitals by days, and the bridge from total A to total B
 days.py ......... a whole day of the region at once: what stands, and a bulk comparison's finds named
 breaches.py ..... amounts of one message that do not add up
+platforms.py .... the insurer's side where a platform further up settles
 clearing.py ..... a settled month applied for to be cleared (3203), and taken back (3204)
 """
 
@@ -49,6 +50,7 @@ from hub.reconciliation.clearing import (
 from hub.reconciliation.comparing import Compared, compare_lines, compare_totals
 from hub.reconciliation.days import HOSPITAL_LINES, INSURER_LINES, Side, awaited, compare_standing, standing
 from hub.reconciliation.matching import Difference, Group, Kind, Line, differences, grouped
+from hub.reconciliation.platforms import in_our_numbers
 from hub.reconciliation.statements import (
     Amounts,
     ForeignBooks,
@@ -128,6 +130,7 @@ __all__ = [
     "file",
     "grouped",
     "history",
+    "in_our_numbers",
     "keep_file",
     "lines_of",
     "note_breaches",

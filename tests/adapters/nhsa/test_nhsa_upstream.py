@@ -19,13 +19,15 @@ from sqlalchemy import Engine, select, text, update
 from sqlalchemy.orm import Session
 
 from adapters import door
-from adapters.nhsa import upward_sweep
+from adapters.nhsa import upward_files, upward_sweep
 from fixtures.simulators.nhsa_client import Exchange, Hospital
 from hub import coverage, reconciliation, settlement
+from hub.reconciliation import Kind, Line
 from hub.reconciliation.breaches import IdentityBreach
 from hub.settlement import Posting, Settlement
 from hub.settlement.upstream import Forwarded
 from hub.trust import SCOPES, Caller
+from hub.units import day_of
 from tests.adapters.nhsa.cashier import Window, fee
 from tests.adapters.nhsa.platforms import AREA, SECRET, Platform, psn_no
 from tests.hub.coverage.insured import with_pack
@@ -449,6 +451,31 @@ def test_a_2601_undoes_what_was_settled_and_is_told_when_that_is_not_known(windo
     assert [row.state for row in rows(engine)] == ["cancelled", "active"]
     assert [refund for _, refund in platform.settlements()] == [False, True]
     unlike(window.settle(msgid=msgid), "已撤销")
+
+
+# the platform's file as the insurer's side
+
+
+@pytest.mark.slow
+def test_the_platforms_file_is_a_statement_in_the_numbers_the_hospital_knows(
+    window, hospital, insure, engine, platform
+) -> None:
+    """The hospital's own books against it: one settlement level, one whose answer the hospital never saw."""
+    settled = window.settle().output["setlinfo"]
+    other = charged(Window(hospital, insure(2, area=AREA), number="MZ0002"))
+    platform.feel(lose_answers=1, only=["2207"])
+    lost = hospital.next_msgid()
+    other.settle(msgid=lost)
+    today = day_of(door.now())
+    theirs = upward_files.statement(AREA, TERTIARY, today, today)
+    told = [(line.setl_id == settled["setl_id"], line.msgid == lost, line.fee) for line in theirs]
+    assert told == [(True, False, 234_033), (False, True, 234_033)]
+    own = Line(settled["setl_id"], window.mdtrt_id, psn_no(1), 234_033, 111_138, 10_000)
+    found = reconciliation.differences(reconciliation.grouped([own]), reconciliation.grouped(theirs), {})
+    assert [(one.kind, one.setl_id) for one in found] == [(Kind.INSURER_ONLY, theirs[1].setl_id)]
+    upward_sweep.sweep(job())
+    _, second = rows(engine)
+    assert upward_files.statement(AREA, TERTIARY, today, today)[1].setl_id == str(second.id)
 
 
 # looked up, and not adding up
