@@ -226,10 +226,9 @@ def _named(keys: Sequence[Key]) -> dict[str, Any]:
 
 
 _ENROLMENTS = """
-SELECT e.id, person_id, insutype, psn_type, e.area, retired, civil_servant, aid, since, until,
-       coalesce(a.settles = 'upstream', false) AS upstream
-  FROM enrolment AS e LEFT JOIN insurance_authority AS a ON a.area = e.area
- WHERE person_id = ANY(%(persons)s::bigint[]) AND state = 'active' ORDER BY person_id, insutype"""
+SELECT id, person_id, insutype, psn_type, area, retired, civil_servant, aid, since, until,
+       area = ANY(ARRAY(SELECT area FROM insurance_authority WHERE settles = 'upstream')) AS upstream
+  FROM enrolment WHERE person_id = ANY(%(persons)s::bigint[]) AND state = 'active' ORDER BY person_id, insutype"""
 
 _FILINGS = """
 SELECT id, person_id, kind, number, sender_id, sender_visit, receiver_id, direction, disease, since, until

@@ -24,7 +24,7 @@ from fixtures.simulators.nhsa_client import Exchange, Hospital
 from hub import coverage, reconciliation, settlement
 from hub.reconciliation import Kind, Line
 from hub.reconciliation.breaches import IdentityBreach
-from hub.settlement import Posting, Settlement
+from hub.settlement import Charge, Posting, Settlement, upstream
 from hub.settlement.upstream import Forwarded
 from hub.trust import SCOPES, Caller
 from hub.units import day_of
@@ -384,8 +384,9 @@ def test_a_hub_killed_between_asking_and_answer_is_found_by_the_sweep(
     command = [sys.executable, "-c", KILLED, server.dsn(engine.url.database), str(server.folder), msgid]
     command += [window.mdtrt_id, window.citizen.psn_no, window.citizen.certno, window.citizen.name]
     hub = subprocess.Popen(command, cwd=Path(__file__).parents[3], stdout=subprocess.DEVNULL)
-    until = time.monotonic() + 30
-    while not platform.settlements() and time.monotonic() < until:
+    until = time.monotonic() + 90
+    while not platform.settlements():
+        assert time.monotonic() < until, "the hub has not got as far as asking"
         time.sleep(0.05)
     os.kill(hub.pid, signal.SIGKILL)
     hub.wait()
@@ -396,6 +397,18 @@ def test_a_hub_killed_between_asking_and_answer_is_found_by_the_sweep(
     assert upward_sweep.sweep(job(minutes=1)) == "1 answered"
     assert window.settle(msgid=msgid).accepted
     assert (len(rows(engine)), platform.settlements()) == (1, [(msgid, False)])
+
+
+@pytest.mark.slow
+def test_a_question_that_was_never_sent_is_closed_and_may_be_asked_again(window, engine, platform) -> None:
+    """Killed after it was written down, before the platform had heard of the visit."""
+    with Session(engine) as session, session.begin():
+        charge = Charge(int(window.mdtrt_id), "B1")
+        at = system(TERTIARY, at=door.now())
+        upstream.ask_settle(session, at, charge, key="killed", content_hash=b"c", infno="2207", said={})
+    unlike(window.settle(), NOT_KNOWN)
+    assert upward_sweep.sweep(job(minutes=1)) == "1 refused"
+    assert window.settle().accepted
 
 
 # undone
