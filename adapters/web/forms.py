@@ -1,5 +1,6 @@
 """What a form sent: read as text once, and turned into numbers and amounts with a refusal that names the field."""
 
+import hashlib
 import re
 from contextlib import suppress
 from datetime import date, datetime
@@ -33,6 +34,18 @@ class Form:
         values = self._fields.getlist(name) if hasattr(self._fields, "getlist") else []
         found = [_readable(value)[:100] for value in values if isinstance(value, str)]
         return [text for text in found if text]
+
+    def beginning(self, prefix: str) -> list[tuple[str, str]]:
+        """The fields whose names begin with a word: the rest of the name, and what was sent, without empty ones."""
+        named = [name for name in self._fields if isinstance(name, str) and name.startswith(prefix)]
+        sent = [(_readable(name.removeprefix(prefix))[:100], self.text(name, limit=100)) for name in named]
+        return [(name, text) for name, text in dict(sent).items() if name and text]
+
+    def content_hash(self, *names: str) -> bytes:
+        """What makes two sendings the same: the fields named, or beginning so, whatever their order."""
+        said = sorted((name, text) for prefix in names for name, text in self.beginning(prefix))
+        said += [(name, self.text(name)) for name in names]
+        return hashlib.sha256(repr(said).encode()).digest()
 
     def needed(self, name: str, *, limit: int = TEXT_LIMIT) -> str:
         """Text that must be there. Refuses: Missing, Invalid."""

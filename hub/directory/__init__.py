@@ -221,6 +221,19 @@ def catalogue_of(session: Session, kinds: Iterable[str] | None = None) -> Sequen
     return session.scalars(wanted).all()
 
 
+def search_catalogue(session: Session, text: str, *, limit: int = 12) -> Sequence[CatalogueItem]:
+    """Items whose name or code holds a text, those that begin with it first; nothing for an empty text."""
+    if not text:
+        return ()
+    wanted = select(CatalogueItem).where(
+        CatalogueItem.name.icontains(text, autoescape=True)
+        | CatalogueItem.name_en.icontains(text, autoescape=True)
+        | CatalogueItem.code.istartswith(text, autoescape=True)
+    )
+    begins = CatalogueItem.name.istartswith(text, autoescape=True)
+    return session.scalars(wanted.order_by(begins.desc(), CatalogueItem.code).limit(limit)).all()
+
+
 def diagnoses(session: Session) -> Sequence[DiagnosisItem]:
     """The diagnoses that the region lists, by code."""
     return session.scalars(select(DiagnosisItem).order_by(DiagnosisItem.code)).all()

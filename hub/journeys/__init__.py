@@ -2,11 +2,13 @@
 
 referring.py ... a referral with its place and its filing, and how all three end together
 visiting.py .... admission, discharge, results, appointments given up: what they mean for a referral
+charging.py .... a clinic without a system of its own: visit, fees and settlement at once
 
 Journeys have no tables. A referral is locked before its place, everywhere, so that two journeys of
 one patient wait for each other.
 """
 
+from hub.journeys.charging import ClinicBill, ClinicQuote, Wanted, charge_at_clinic, chronic_of, quote_at_clinic
 from hub.journeys.referring import (
     close,
     decline,
@@ -28,15 +30,21 @@ from hub.journeys.visiting import (
 )
 
 __all__ = [
+    "ClinicBill",
+    "ClinicQuote",
+    "Wanted",
     "admit",
     "cancel_admission",
     "cancel_appointment",
+    "charge_at_clinic",
+    "chronic_of",
     "close",
     "decline",
     "discharge",
     "expire_overdue",
     "miss_appointment",
     "publish",
+    "quote_at_clinic",
     "recall",
     "redirect",
     "refer",

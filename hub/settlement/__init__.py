@@ -17,7 +17,7 @@ reading.py ....... by_key, settlements_of, the bill with every fen explained
 """
 
 from hub.settlement.charges import Charge, NothingToSettle, TotalDiffers
-from hub.settlement.doubts import Doubt, Doubted, Override, OverrideWrong
+from hub.settlement.doubts import Doubt, Doubted, Override, OverrideWrong, of_batch
 from hub.settlement.fees import (
     STAY,
     BatchSettled,
@@ -49,6 +49,7 @@ from hub.settlement.reading import (
     settlement,
     settlements_of,
     settlements_of_visit,
+    usual_items,
 )
 from hub.settlement.refunding import Given, RefundOfAll, RefundWrong, chain, refund
 from hub.settlement.replaying import MONEY, NothingToReplay, TooManyToReplay, bounds_of_month, month_of, replay, replays
@@ -130,6 +131,7 @@ __all__ = [
     "fees",
     "lines_of",
     "month_of",
+    "of_batch",
     "prove",
     "quote",
     "refund",
@@ -148,6 +150,7 @@ __all__ = [
     "settlements_of_visit",
     "undo",
     "upload",
+    "usual_items",
     "verify",
     "windows",
     "windows_in",

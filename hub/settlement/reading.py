@@ -1,10 +1,10 @@
 """Reading settlements: what became of a message, a person's bills, and one bill with every fen explained."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -15,14 +15,17 @@ from hub.directory import Organisation
 from hub.faults import Fault
 from hub.records import Visit
 from hub.settlement.keys import known_keys
+from hub.settlement.refunding import Given, chain
 from hub.settlement.rows import by_id
 from hub.settlement.standing import RefundedInPart, still
 from hub.settlement.tables import FeeLine, Settlement, SettlementKey
 from hub.settlement.undoing import SettlementUnknown
 from hub.trust import Caller
-from hub.units import Money
+from hub.units import Money, day_of
 
 LOCK_NOT_AVAILABLE = "55P03"
+USUAL_OF = 200
+"""How many of the last visits tell what an institution usually charges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,11 @@ class Told:
     lines: tuple[BillLine, ...]
     otherwise: Explanation | None
     referred: bool
+    names: Mapping[str, tuple[str, str]]
+    """Name and code of every line of the visit, those that were refunded too."""
+    refunds: tuple[Given, ...] = ()
+    insured_before: str | None = None
+    """How the person was insured on the first day of the stay, where the day of the bill says something else."""
 
     @property
     def person(self) -> Money:
@@ -204,13 +212,41 @@ def bill(session: Session, caller: Caller, settlement_id: int) -> Told:
         lines=tuple(lines),
         otherwise=_otherwise(explanation),
         referred=referral is not None and referral.filed,
+        names=names,
+        refunds=tuple(chain(session, row.undoes or row.id)),
+        insured_before=_insured_before(session, row),
     )
+
+
+def usual_items(session: Session, caller: Caller, *, limit: int = 6) -> list[str]:
+    """The codes that the caller's own institution has charged most often of late. Refuses: NotAllowed."""
+    trust.require(caller, "settlement.read")
+    recent = select(Visit.id).where(Visit.organisation_id == caller.organisation_id).order_by(Visit.id.desc())
+    used = select(FeeLine.code).where(FeeLine.visit_id.in_(recent.limit(USUAL_OF)), FeeLine.returns.is_(None))
+    counted = used.group_by(FeeLine.code).order_by(func.count().desc(), FeeLine.code).limit(limit)
+    return list(session.scalars(counted))
 
 
 def explained(session: Session, row: Settlement) -> Explanation:
     """The explanation of a settlement, run again under its own pack from the bill that was kept."""
     pack_id, facts, standing = coverage.bill_of(row.bill)
     return coverage.adjudicate(facts, coverage.pack_named(session, pack_id), standing)
+
+
+def _insured_before(session: Session, row: Settlement) -> str | None:
+    """The day of the bill decides; this is what the first day of the visit would have said ("310", "suspended",
+    "none"), when that is something else.
+    """
+    begun = day_of(session.get_one(Visit, row.visit_id).begun_at)
+    if begun == row.day:
+        return None
+    before = next(iter(coverage.enrolments(session, row.person_id, begun)), None)
+    if before is None:
+        return "none"
+    if before.state != "active":
+        return before.state
+    then = next((e for e in coverage.enrolments(session, row.person_id, begun) if e.insutype == row.insutype), before)
+    return None if then.insutype == row.insutype and then.state == "active" else then.insutype
 
 
 def _otherwise(explanation: Explanation) -> Explanation | None:

@@ -14,6 +14,7 @@ WAITING_OUT = ("info-requested", "rejected")
 OPEN_CONSULTATIONS = ("requested", "scheduled", "in-progress", "opinion-signed")
 PLACES = {
     "today": "booking.read",
+    "charge": "settlement.write",
     "window": "people.write",
     "incoming": "referral.read",
     "outgoing": "referral.read",
