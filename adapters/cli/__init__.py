@@ -239,7 +239,7 @@ def staff_add(
     name: Annotated[str, typer.Argument(help="what they sign in with")],
     organisation: Annotated[str, typer.Option(help="where they work")],
     display_name: Annotated[str, typer.Option(help="how pages call them")],
-    role: Annotated[str, typer.Option(help="doctor, clerk, desk, finance, bureau or operator")],
+    role: Annotated[str, typer.Option(help="doctor, village, clerk, desk, finance, bureau or operator")],
     practitioner: Annotated[str | None, typer.Option(help="their practitioner code, for who treats patients")] = None,
 ) -> None:
     """Add a member of staff, or give them a new password (asked for, or read from standard input)."""
