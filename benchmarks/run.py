@@ -128,15 +128,19 @@ MEASURES: dict[str, list[Measure]] = {
 }
 
 
-def bench(name: str, *, clients: int, seconds: int, repeats: int = 1, old: int = 0) -> int:
+def bench(name: str, *, clients: int, seconds: int, repeats: int = 1, old: int = 0, rows: int = 1_000_000) -> int:
     """Print the report of one bench; the answer is the exit code, 1 when the door refused anything.
 
     `old` settlements are added after a first round of measurements, then all is measured again.
     """
     if name == "adjudicate":
         return adjudication.measure()
+    if name == "reconcile":
+        from benchmarks import reconciliation  # its libraries are large
+
+        return reconciliation.measure(rows)
     if name not in MEASURES:
-        raise CannotStart(f"{name}: one of adjudicate, {', '.join(MEASURES)}")
+        raise CannotStart(f"{name}: one of adjudicate, reconcile, {', '.join(MEASURES)}")
     settings = changed(Settings(), delivery_threads=0, http_port=0, mllp_port=0, demo=True)
     settings = changed(settings, home=settings.home.with_name(f"{settings.home.name}-bench"))
     known = known_region(settings, fresh=True) | {"hospital_port": HOSPITAL_PORT, "platform_port": PLATFORM_PORT}

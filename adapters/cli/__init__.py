@@ -168,16 +168,17 @@ def verify() -> None:
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="hl7v2, booking, settlement or adjudicate")],
+    name: Annotated[str, typer.Argument(help="hl7v2, booking, settlement, adjudicate or reconcile")],
     clients: Annotated[int, typer.Option(min=1, help="concurrent clients")] = 8,
     seconds: Annotated[int, typer.Option(min=1, help="length of each measurement")] = 10,
     repeats: Annotated[int, typer.Option(min=1, help="how often each is measured; the median counts")] = 1,
     old: Annotated[int, typer.Option(min=0, help="settlement: measure again with so many old settlements")] = 0,
+    rows: Annotated[int, typer.Option(min=1000, help="reconcile: lines of each side")] = 1_000_000,
 ) -> None:
     """Drive the real doors and, in the same run, the fixed reference workload; print their ratio."""
     from benchmarks.run import bench
 
-    raise SystemExit(bench(name, clients=clients, seconds=seconds, repeats=repeats, old=old))
+    raise SystemExit(bench(name, clients=clients, seconds=seconds, repeats=repeats, old=old, rows=rows))
 
 
 @app.command()

@@ -18,6 +18,7 @@ from hub.reconciliation import Amounts, Line
 
 THREADS = 2
 MEMORY = "3GB"
+NOTHING = Amounts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,9 @@ class Matched:
 @contextmanager
 def files(folder: Path) -> Iterator[Any]:
     """DuckDB through Ibis, spilling to a folder."""
-    connection = ibis.duckdb.connect(threads=THREADS, memory_limit=MEMORY, temp_directory=str(folder / "spill"))
+    spill = str(folder / "spill")
+    connection = ibis.duckdb.connect(threads=THREADS, memory_limit=MEMORY, temp_directory=spill)
+    connection.raw_sql("SET enable_progress_bar = false")
     try:
         yield connection
     finally:
@@ -44,11 +47,14 @@ def match(folder: Path, hospital: Path, insurer: Path) -> Matched:
     """Two exports held against each other."""
     with files(folder) as connection:
         theirs, ours = connection.read_parquet(hospital), connection.read_parquet(insurer)
-        keys = suspects(theirs, ours)
-        return Matched(_sums(theirs), _sums(ours), _lines_of(theirs, keys), _lines_of(ours, keys))
+        their_sums, our_sums = _sums(theirs), _sums(ours)
+        keys = _suspects(theirs, ours, their_sums, our_sums)
+        return Matched(their_sums, our_sums, _lines_of(theirs, keys), _lines_of(ours, keys))
 
 
-def suspects(hospital: ibis.Table, insurer: ibis.Table) -> dict[int, set[str]]:
+def _suspects(
+    hospital: ibis.Table, insurer: ibis.Table, theirs: dict[int, Amounts], ours: dict[int, Amounts]
+) -> dict[int, set[str]]:
     """The settlements that differ, by statement; where something is listed twice, found by grouping."""
     found: dict[int, set[str]] = {}
     equal, hospital_only, insurer_only = Counter[int](), Counter[int](), Counter[int]()
@@ -61,12 +67,11 @@ def suspects(hospital: ibis.Table, insurer: ibis.Table) -> dict[int, set[str]]:
         equal[statement] += row["lines"] - row["hospital_only"] - row["insurer_only"]
         hospital_only[statement] += row["hospital_only"]
         insurer_only[statement] += row["insurer_only"]
-    theirs, ours = _counts(hospital), _counts(insurer)
     multiplied = [
         statement
         for statement in theirs.keys() | ours.keys()
-        if equal[statement] != theirs[statement] - hospital_only[statement]
-        or equal[statement] != ours[statement] - insurer_only[statement]
+        if equal[statement] != theirs.get(statement, NOTHING).count - hospital_only[statement]
+        or equal[statement] != ours.get(statement, NOTHING).count - insurer_only[statement]
     ]
     if multiplied:
         for row in _grouped(hospital, insurer, multiplied).to_pyarrow().to_pylist():
@@ -105,11 +110,6 @@ def _grouped(hospital: ibis.Table, insurer: ibis.Table, statements: list[int]) -
     )
     uneven = (net.fee != 0) | (net.fund != 0) | (net.account != 0) | (net.lines != 0)
     return net.filter(uneven).select("statement", "setl_id")
-
-
-def _counts(side: ibis.Table) -> Counter[int]:
-    rows = side.group_by("statement").agg(lines=side.count()).to_pyarrow().to_pylist()
-    return Counter({row["statement"]: row["lines"] for row in rows})
 
 
 def _sums(side: ibis.Table) -> dict[int, Amounts]:
