@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from hub import directory
-from hub.coverage import Authority, platform_of
+from hub.coverage import UPSTREAM, Authority, AuthorityUnknown, authorities, platform_of
 from hub.settlement.tables import ChargeKey, Settlement, SettlementKey
 from hub.settlement.upstream.asking import LEASE_FACTOR
 from hub.settlement.upstream.recording import locked
@@ -20,6 +20,10 @@ from hub.units import day_of
 
 SURELY_OVER = timedelta(minutes=10)
 """A question of which a platform's file knows nothing so long after it was asked will not arrive any more."""
+
+
+NOBODY_TO_ASK = timedelta(hours=1)
+"""How long until a question whose platform is registered no more is looked at again."""
 
 
 class PlatformLine(NamedTuple):
@@ -67,7 +71,11 @@ def take_due(session: Session, caller: Caller, *, at_most: int = 20) -> list[Due
     )
     taken = []
     for row in session.scalars(wanted).all():
-        authority = platform_of(session, row.area)
+        try:
+            authority = platform_of(session, row.area)
+        except AuthorityUnknown as nobody:  # the area came home with a question open: nobody is left to ask
+            row.problem, row.due_at = nobody.sentence("en"), caller.at + NOBODY_TO_ASK
+            continue
         if row.state == "asked":
             FORWARDED.move(row, "lose")
             row.problem = "the asker did not come back"
@@ -90,7 +98,10 @@ def unconfirmed(session: Session) -> list[tuple[str, str, date, date]]:
     """The files that reversals wait for: area, hospital, and the days that may hold the settlement."""
     wanted = select(Forwarded).where(Forwarded.state == "reversal-unconfirmed").order_by(Forwarded.id)
     days: dict[tuple[str, str], list[date]] = {}
+    reached = {one.area for one in authorities(session) if one.settles == UPSTREAM}
     for row in session.scalars(wanted):
+        if row.area not in reached:
+            continue
         days.setdefault((row.area, row.organisation_id), []).extend(_days(row))
     return [(*key, min(found), max(found)) for key, found in days.items()]
 

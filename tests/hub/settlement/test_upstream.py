@@ -305,6 +305,16 @@ def test_an_answer_that_comes_after_the_reversal_is_not_booked(session: Session,
     assert count(session, Settlement) == 0
 
 
+def test_a_question_whose_platform_is_gone_stops_no_other(session: Session, visit) -> None:
+    lose(session, ask(session, visit))
+    coverage.set_authority(session, system(BUREAU), area=AREA, name="邻市")
+    assert upstream.take_due(session, later(1)) == []
+    (row,) = upstream.still_open(session)
+    assert (row.state, AREA in row.problem) == ("unanswered", True)
+    upstream.record_reversed(session, later(1), row.id)
+    assert upstream.unconfirmed(session) == []
+
+
 # undone
 
 
