@@ -1,6 +1,7 @@
 """What a referral does to the patient's money: with it, without it, and staying where they are."""
 
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy.orm import Session
 
@@ -24,6 +25,7 @@ class Effect:
     total: int
     choices: tuple[Choice, ...]
     pack: str
+    day: date
 
 
 def insurance_effect(
@@ -52,4 +54,5 @@ def insurance_effect(
             choice(stay, by_level[sender.level].unreferred, False),
         ),
         pack=made.pack.id,
+        day=made.day,
     )

@@ -6,7 +6,9 @@ import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
+from adapters.web.figures import full_day
 from hub.settlement import PackReplay, Settlement
+from hub.units import day_of
 from tests.adapters.web.conftest import Visit
 from tests.adapters.web.reading import Page
 from tests.adapters.web.scenario import Scenario
@@ -115,3 +117,12 @@ def test_a_month_is_replayed_on_the_page_and_what_cannot_be_is_refused(visit: Vi
         assert client.post(f"{path}/replay", data={"csrf": csrf, "month": month}).status_code == status
     with Session(house) as session:
         assert session.scalar(select(func.count()).select_from(PackReplay)) == 2
+
+
+def test_an_estimate_is_dated_and_marked_as_one_on_the_phone_and_at_the_referral_desk(visit: Visit, scenario: Scenario):
+    desk = f"/desk/refer?person_id={scenario.stranger_id}&receiver=H42050000101/H42050000101-0301"
+    for who, path in ((scenario.person_id, "/estimate"), ("community.doctor", desk)):
+        text = visit(who).get(path).text
+        assert "估算，不是账单" in text
+        assert full_day(day_of(scenario.at), "zh") in text
+        assert "yichang-example-2024" in text
