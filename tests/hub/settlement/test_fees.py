@@ -133,3 +133,14 @@ def test_ten_thousand_lines_in_parts_are_one_bill(session):
     for part in range(4):
         upload(session, row, fees([("S-BED-01", "1", "1.25")] * 2500, start=1 + 2500 * part))
     assert settle(session, row).total == 10_000 * 125
+
+
+def test_ten_thousand_lines_are_cancelled_in_parts(session):
+    with_pack(session)
+    row = visit(session, insured(session).id, ended=NOW)
+    for part in range(2):
+        upload(session, row, fees([("S-BED-01", "1", "1.25")] * 5000, start=1 + 5000 * part))
+    caller = system(TERTIARY)
+    numbers = [str(n) for n in range(1, 4001)]
+    assert settlement.cancel_fees(session, caller, visit_id=row.id, numbers=numbers) == 4000
+    assert settle(session, row).total == 6_000 * 125
