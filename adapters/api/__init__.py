@@ -5,6 +5,7 @@ calling.py ...... from the raw request to the answer's bytes: sign-in, one trans
 gathered.py ..... hot operations: calls that arrive together share a transaction
 problems.py ..... every Fault as problem+json, in one table
 persons, directory, booking, referrals, reports, settlements ... the operations, one file a room
+differences.py .. where two books differ, and what two persons decide about it
 enrolments.py ... who is insured how, as the insurer feeds it
 charging.py ..... what moves money: settlements asked for, undone, refunded
 openapi.py ...... openapi/api.json, generated from the same table
@@ -15,7 +16,7 @@ import re
 from fastapi import APIRouter
 from starlette.convertors import IntegerConvertor, StringConvertor, register_url_convertor
 
-from adapters.api import booking, charging, directory, enrolments, persons, referrals, reports, settlements
+from adapters.api import booking, charging, differences, directory, enrolments, persons, referrals, reports, settlements
 from adapters.api.calling import endpoint
 from adapters.api.operations import OPERATIONS
 
@@ -23,6 +24,7 @@ __all__ = [
     "OPERATIONS",
     "booking",
     "charging",
+    "differences",
     "directory",
     "enrolments",
     "persons",
