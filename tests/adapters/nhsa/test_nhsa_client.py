@@ -67,3 +67,13 @@ def test_a_settlement_taken_back_stands_in_the_books_as_two_lines():
     assert [row[-1] for row in rows] == ["0", "0", "1"]
     assert sum(Decimal(row[3]) for row in rows) == Decimal("100.00")
     assert books.buckets("2026-11-22") == [("310", "11")]
+
+
+def test_what_another_areas_platform_settled_is_not_in_the_books_for_this_bureau():
+    books = Books()
+    books.settled(setlinfo("1") | {"clr_optins": "420500"})
+    books.settled(setlinfo("2") | {"clr_optins": "429900"})
+    totals = books.totals(day="2026-11-22", insutype="310", clr_type="11", office="420500")
+    assert (totals["fixmedins_setl_cnt"], totals["medfee_sumamt"]) == ("1", "100.00")
+    assert books.buckets("2026-11-22", "429900") == [("310", "11")]
+    assert books.rows(day="2026-11-22", insutype="310", clr_type="11", office="429900")[0][0] == "2"
