@@ -88,6 +88,8 @@ def _reply(answer: httpx.Response, about: str) -> None:
 def _page(answer: httpx.Response, about: str) -> None:
     if answer.status_code == 303:
         return
+    if answer.status_code == 200 and answer.headers.get("content-disposition", "").startswith("attachment"):
+        return  # a file to keep, not a page; a refusal of one is a page
     assert answer.headers["content-type"].startswith("text/html"), about
     assert "</html>" in answer.text, about
 
