@@ -157,7 +157,7 @@ def _of_type(resource: ResourceType, incoming: Incoming, rest: list[str]) -> Int
         case "GET", [] if resource.search:
             return Interaction(verb + "search", partial(_search, resource, incoming.given))
         case "POST", ["_search"] if resource.search:
-            return Interaction(verb + "search", partial(_search, resource, _form(incoming)))
+            return Interaction(verb + "search", lambda call, said: _search(resource, _form(said), call, said))
         case "POST", [operation] if operation in resource.operations:
             return Interaction(verb + operation, partial(_operate, resource, operation))
         case "POST", [] if resource.create:

@@ -51,7 +51,7 @@ MESSAGES: dict[tuple[str, str], Row] = {
     ("ORU", "R01"): Row("ORU_R01", oru.publish, {"observations": "OBX", "filler_number": "OBR-3"}),
 }
 
-EVERYWHERE = {"name": "PID-5", "telephone": "PID-13", "address": "PID-11", "number": "PV1-19"}
+EVERYWHERE = {"name": "PID-5", "telephone": "PID-13", "birth_date": "PID-7", "address": "PID-11", "number": "PV1-19"}
 """Where facts stand that every message has in the same place."""
 
 CODES = frozenset(code for code, _ in MESSAGES)

@@ -5,6 +5,7 @@ import re
 from contextlib import suppress
 from datetime import date, datetime
 from typing import Any
+from unicodedata import category
 
 from starlette.requests import Request
 
@@ -115,8 +116,8 @@ def _number(text: str, name: str) -> int:
 
 
 def _readable(text: str) -> str:
-    """Trimmed, without control characters."""
-    return "".join(c for c in text if c.isprintable() or c in "\n\t").strip()
+    """Trimmed, without control characters; the wide space of Chinese writing stays, though it is not "printable"."""
+    return "".join(c for c in text if c.isprintable() or c in "\n\t" or category(c) == "Zs").strip()
 
 
 def query_of(request: Request) -> Form:

@@ -9,6 +9,7 @@ Identifier systems: "certno/<psn_cert_type>" ("certno/01" is the citizen number)
 insurer's), "mrn/<organisation id>" (a hospital's own record number). "card" is resolved too.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import date
 
@@ -16,11 +17,20 @@ from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, Select, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hub.db import Base, identity
-from hub.faults import Conflict, Unknown
+from hub.faults import Conflict, Invalid, Unknown
 from hub.people import documents
 from hub.trust import Caller, Sealed, blind, require, unseal
 
 CARD_PREFIX = "4205"
+_TELEPHONE = re.compile(r"(?=(?:[^0-9]*[0-9]){5})[0-9+() -]{5,20}(?:(?:ext\.?|x|#|转) ?[0-9]{1,6})?", re.IGNORECASE)
+
+
+class TelephoneWrong(Invalid):
+    zh = "{element} 有误：收到“{found}”。电话号码应为 5 至 20 位数字，可含 +、-、空格、括号和分机号。"
+    en = (
+        "{element} is wrong: found '{found}'. A telephone has 5 to 20 characters: digits, +, -, spaces, "
+        "brackets, and perhaps an extension."
+    )
 
 
 class PersonUnknown(Unknown):
@@ -110,11 +120,18 @@ def identifiers_of(session: Session, person_id: int) -> Sequence[Identifier]:
 
 
 def change_telephone(session: Session, caller: Caller, *, person_id: int, telephone: str) -> Person:
-    """Record a telephone that was proved at a counter. Refuses: NotAllowed for citizens, PersonUnknown."""
+    """Record a telephone that was proved at a counter. Refuses: NotAllowed, PersonUnknown, TelephoneWrong."""
     require(caller, "people.write")
     row = person(session, person_id)
-    row.telephone = telephone
+    row.telephone = telephone_number(telephone)
     return row
+
+
+def telephone_number(text: str) -> str:
+    """The text, if a telephone can be called by it. Refuses: TelephoneWrong."""
+    if not _TELEPHONE.fullmatch(text):
+        raise TelephoneWrong(element="telephone", found=text[:20])
+    return text
 
 
 def card_number(serial: int) -> str:

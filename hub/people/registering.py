@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from hub.db import Base, run
-from hub.faults import LONGEST_NUMBER, within
+from hub.faults import LONGEST_NUMBER, Invalid, within
 from hub.people import documents
 from hub.people.persons import (
     Card,
@@ -27,6 +27,7 @@ from hub.people.persons import (
     opened,
     resolve,
     shown,
+    telephone_number,
 )
 from hub.trust import Caller, blind, require, seal
 from hub.units import day_of
@@ -77,7 +78,7 @@ def register(
     Identity documents are verified first. A person found is updated with what the feed says, except the
     telephone once it is set: that is proved at a counter (`change_telephone`). Two feeds of one citizen at
     once: an advisory lock on the identifiers decides, the second waits and finds the first's person.
-    Refuses: CitizenNumberWrong, IdentifierTaken, NotAllowed.
+    Refuses: CitizenNumberWrong, IdentifierTaken, NotAllowed, TelephoneWrong, and Invalid for a birth to come.
     """
     person_id = recognise(session, caller, demographics=demographics, identifiers=identifiers)
     return session.get_one(Person, person_id, populate_existing=True)
@@ -88,7 +89,7 @@ def recognise(
 ) -> int:
     """`register` for who needs no more than the person's id. Refuses: as `register`."""
     require(caller, "people.write")
-    _check_lengths(demographics, identifiers)
+    _check(caller, demographics, identifiers)
     session.flush()
     checked = sorted((_checked(caller, item) for item in identifiers), key=_strength)
     known = _known(session, checked)
@@ -109,9 +110,13 @@ def recognise(
     return row.id
 
 
-def _check_lengths(facts: Demographics, identifiers: Sequence[Identification]) -> None:
+def _check(caller: Caller, facts: Demographics, identifiers: Sequence[Identification]) -> None:
+    today = day_of(caller.at)
+    if facts.birth_date > today:
+        raise Invalid(element="birth_date", found=facts.birth_date, allowed=f"≤ {today}")
     within(facts.name, 100, element="name")
-    within(facts.telephone or "", 40, element="telephone")
+    if facts.telephone:
+        telephone_number(facts.telephone)
     within(facts.address or "", 500, element="address")
     for item in identifiers:
         within(item.value, LONGEST_NUMBER, element=item.element)

@@ -1,16 +1,19 @@
 """One card for life: what feeds, twins of a feed, and wrong numbers do."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from hub import people
+from hub.faults import Invalid
 from hub.people import Card, CitizenNumberWrong, Demographics, Identification, IdentifierTaken, Person, PersonUnknown
 from hub.trust import NotAllowed
-from tests.region import COMMUNITY, TERTIARY, a_person, citizen, numbered, system
+from hub.units import day_of
+from tests.region import COMMUNITY, NOW, TERTIARY, a_person, citizen, numbered, system
 
 NUMBER = numbered("42050019600101001")
 ZHANG = Demographics(name="张示例", gender="M", birth_date=date(1960, 1, 1))
@@ -96,3 +99,38 @@ def test_eight_feeds_of_one_citizen_at_once_make_one_person_and_one_card(engine:
         assert len(ids) == 1
         assert session.scalar(select(func.count()).select_from(Person)) == 1
         assert session.scalar(select(func.count()).select_from(Card)) == 1
+
+
+@pytest.mark.parametrize("telephone", ["none", "1234", "1" * 21, "-----", "<b>19900000001</b>", "19900000001\n"])
+def test_what_nobody_can_call_is_no_telephone_in_a_feed_or_at_a_counter(session: Session, telephone: str) -> None:
+    told = replace(ZHANG, telephone=telephone)
+    with pytest.raises(Invalid) as refusal:
+        people.register(session, system(COMMUNITY), demographics=told, identifiers=[Identification("psn_no", "S-1")])
+    assert (refusal.value.element, refusal.value.code) == ("telephone", "telephone-wrong")
+    assert session.scalar(select(func.count()).select_from(Person)) == 0
+    row = a_person(session)
+    before = row.telephone
+    with pytest.raises(Invalid, match="telephone"):
+        people.change_telephone(session, system(COMMUNITY), person_id=row.id, telephone=telephone)
+    assert row.telephone == before
+
+
+@pytest.mark.parametrize(
+    "telephone", ["12345", "0717-000-0001", "+86 (717) 000 0001", "0717-0000001 ext. 12", "0717-0000001转8001"]
+)
+def test_a_telephone_is_kept_as_it_is_written(session: Session, telephone: str) -> None:
+    row = a_person(session)
+    people.change_telephone(session, system(COMMUNITY), person_id=row.id, telephone=telephone)
+    assert row.telephone == telephone
+
+
+def test_nobody_is_born_tomorrow(session: Session) -> None:
+    today = day_of(NOW)
+    numbers = [Identification(f"mrn/{COMMUNITY}", "N-1")]
+    born = replace(ZHANG, birth_date=today + timedelta(days=1))
+    with pytest.raises(Invalid) as refusal:
+        people.register(session, system(COMMUNITY), demographics=born, identifiers=numbers)
+    assert refusal.value.element == "birth_date"
+    assert people.register(
+        session, system(COMMUNITY), demographics=replace(ZHANG, birth_date=today), identifiers=numbers
+    ).id

@@ -101,6 +101,8 @@ def test_all_that_is_wrong_is_told_at_once(his: Peer) -> None:
 def test_the_doors_own_refusals(his: Peer, facts: dict[str, Any]) -> None:
     assert issue(Peer(ROUTES, "och_x")("GET", "/fhir/Slot"))[:2] == (401, "login")
     assert issue(his("GET", "/fhir/Slot", headers={"Authorization": ""}))[:2] == (401, "login")
+    form = {"Authorization": "", "Content-Type": "text/plain"}
+    assert issue(his("POST", "/fhir/Patient/_search", content="x", headers=form))[:2] == (401, "login")
     typo = his("GET", "/fhir/Slot?stauts=free")
     assert issue(typo) == (400, "code-invalid", "parameter-unknown", "stauts")
     assert "schedule.actor, start, status" in typo.json()["issue"][0]["diagnostics"]
