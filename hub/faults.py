@@ -80,6 +80,9 @@ class Missing(Invalid):
 LONGEST_NUMBER = 200
 """Characters of a number that somebody else gave: HL7's EI.1 has 199, and an index holds not much more."""
 
+LONGEST_TEXT = 20_000
+"""Characters of a text that somebody wrote: a reason, a letter, the words of a report."""
+
 
 def within(text: str, most: int, *, element: str) -> str:
     """The text, if it has at most so many characters: a number, a code, a name. Refuses: Invalid."""

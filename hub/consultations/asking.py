@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from hub import directory, people, records, referrals, trust
 from hub.consultations.tables import CONSULTATION, Consultation, Expert
-from hub.faults import LONGEST_NUMBER, Invalid, Missing, Refused, within
+from hub.faults import LONGEST_NUMBER, LONGEST_TEXT, Invalid, Missing, Refused, within
 from hub.trust import Caller
 
 # What practice documents of telemedicine centres promise: an opinion in three working days, an urgent
@@ -78,6 +78,7 @@ def _checked(session: Session, caller: Caller, facts: ConsultationFacts) -> list
     """The panel, after the ladder of refusals."""
     if not facts.question.strip():
         raise Missing(element="question")
+    within(facts.question, LONGEST_TEXT, element="question")
     within(facts.placer_number or "", LONGEST_NUMBER, element="placer_number")
     if not facts.experts:
         raise Missing(element="experts")

@@ -13,7 +13,7 @@ from hub.booking.telling import spoken
 from hub.consultations import calendar
 from hub.consultations.reading import NotInThisConsultation, consultation, experts, locked
 from hub.consultations.tables import CONSULTATION, Consultation
-from hub.faults import Conflict, Invalid, Missing
+from hub.faults import LONGEST_TEXT, Conflict, Invalid, Missing, within
 from hub.trust import Caller
 
 # Time is looked for so many days ahead.
@@ -199,6 +199,7 @@ def _hold(session: Session, row: Consultation, start: datetime) -> list[str]:
 def _end_with_reason(session: Session, caller: Caller, consultation_id: int, action: str, reason: str) -> Consultation:
     if not reason.strip():
         raise Missing(element="reason")
+    within(reason, LONGEST_TEXT, element="reason")
     row = locked(session, caller, consultation_id, action)
     CONSULTATION.move(row, action)
     row.ended_reason = reason

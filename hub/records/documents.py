@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from hub import directory, people, trust
 from hub.db import Base, identity
-from hub.faults import Forbidden, Missing, Unknown
+from hub.faults import LONGEST_TEXT, Forbidden, Missing, Unknown, within
 from hub.records.access import readable, require_own
 from hub.trust import Caller, Sealed
 
@@ -84,10 +84,11 @@ def write_document(
     text: str,
     replaces_id: int | None = None,
 ) -> Document:
-    """A document, not signed yet. Refuses: NotYourRecord, Missing."""
+    """A document, not signed yet. Refuses: NotYourRecord, Missing, Invalid."""
     require_own(caller, organisation_id)
     if not text.strip():
         raise Missing(element="text")
+    within(text, LONGEST_TEXT, element="text")
     row = Document(
         organisation_id=organisation_id,
         person_id=person_id,

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hub import directory, exchange, people, trust
 from hub.db import Base, identity
-from hub.faults import LONGEST_NUMBER, Invalid, Missing, Unknown, within
+from hub.faults import LONGEST_NUMBER, LONGEST_TEXT, Invalid, Missing, Unknown, within
 from hub.records.access import readable, require_own
 from hub.records.notices import tell
 from hub.trust import Caller, Sealed
@@ -121,6 +121,7 @@ def publish(
     if not filler_number:
         raise Missing(element="filler_number")
     within(filler_number, LONGEST_NUMBER, element="filler_number")
+    within(text, LONGEST_TEXT, element="text")
     if not observations and not text.strip():
         raise Missing(element="observations", allowed="observations / text")
     if not EARLIEST <= issued_at <= caller.at + AHEAD:

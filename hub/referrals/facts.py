@@ -13,7 +13,7 @@ from typing import TypedDict
 from sqlalchemy.orm import Session
 
 from hub import directory
-from hub.faults import LONGEST_NUMBER, Invalid, Missing, Problem, Refused, within
+from hub.faults import LONGEST_NUMBER, LONGEST_TEXT, Invalid, Missing, Problem, Refused, within
 from hub.records import Diagnosis
 
 PRIORITIES = ("routine", "urgent")
@@ -94,6 +94,7 @@ def checked_direction(session: Session, facts: ReferralFacts) -> str:
         raise ToItself(organisation=sender.name)
     if not facts.reason.strip():
         raise Missing(element="reason")
+    within(facts.reason, LONGEST_TEXT, element="reason")
     if not facts.diagnoses:
         raise Missing(element="diagnoses")
     within(facts.placer_number or "", LONGEST_NUMBER, element="placer_number")

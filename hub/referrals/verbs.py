@@ -10,7 +10,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from hub import people, records, trust
-from hub.faults import Conflict, Invalid, Missing
+from hub.faults import LONGEST_TEXT, Conflict, Invalid, Missing, within
 from hub.referrals.actions import RECEIVER, SENDER, ReferralUnknown, require_action, roles
 from hub.referrals.facts import Letter, ReferralFacts, checked_direction, content_hash
 from hub.referrals.messages import announce
@@ -325,3 +325,4 @@ def _told(session: Session, caller: Caller, row: Referral, event: str, *, note: 
 def _say(text: str, element: str) -> None:
     if not text.strip():
         raise Missing(element=element)
+    within(text, LONGEST_TEXT, element=element)

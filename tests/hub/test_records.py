@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from hub import records, trust
 from hub.exchange import Due
-from hub.faults import Invalid, Missing
+from hub.faults import LONGEST_TEXT, Invalid, Missing
 from hub.lifecycle import IllegalMove
 from hub.people import Person
 from hub.records import AFTER_VISIT, VISIT, Document, NotYourRecord, Observation, Report, Signature, Visit
@@ -326,3 +326,10 @@ def test_what_is_not_signed_or_was_replaced_is_not_listed_and_stays_readable(ses
     assert records.document(session, citizen(patient.id), old.id).text == "已行造影。"
     with pytest.raises(records.DocumentUnknown):
         records.document(session, system(COUNTY), old.id)
+
+
+def test_a_letter_longer_than_a_text_may_be_is_refused(session: Session, patient: Person) -> None:
+    with pytest.raises(Invalid) as refusal:
+        written(session, patient, "字" * (LONGEST_TEXT + 1))
+    assert refusal.value.element == "text"
+    assert len(written(session, patient, "字" * LONGEST_TEXT).text) == LONGEST_TEXT

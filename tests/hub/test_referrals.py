@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from hub import booking, directory, people, records, referrals, trust
 from hub.booking import Slot
 from hub.exchange import Due
-from hub.faults import Conflict, Fault, Forbidden, Invalid, Missing, Unknown
+from hub.faults import LONGEST_TEXT, Conflict, Fault, Forbidden, Invalid, Missing, Unknown
 from hub.people import Person
 from hub.referrals import ACTIONS, REFERRAL, STATES, Referral, ReferralEvent, ReferralFacts
 from hub.trust import Caller, RecordUnknown
@@ -541,3 +541,14 @@ def test_one_number_said_by_many_at_once_is_one_referral(engine: Engine) -> None
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(draft, range(8)))) == 1
+
+
+def test_a_reason_longer_than_a_text_may_be_is_refused_and_nothing_moves(session: Session, patient: Person) -> None:
+    with pytest.raises(Invalid) as refusal:
+        sent(session, patient, reason="字" * (LONGEST_TEXT + 1))
+    assert refusal.value.element == "reason"
+    row = sent(session, patient, reason="字" * LONGEST_TEXT)
+    with pytest.raises(Invalid) as refusal:
+        referrals.reject(session, RECEIVER, referral_id=row.id, reason="字" * (LONGEST_TEXT + 1))
+    assert refusal.value.element == "reason"
+    assert (count(session, Referral), row.state) == (1, "sent")
