@@ -132,7 +132,8 @@ class EmbeddedPostgres:
             with contextlib.suppress(OSError):
                 # The eighth line of postmaster.pid is the status that pg_ctl waits for.
                 lines = (self.data / "postmaster.pid").read_text().splitlines()
-                if len(lines) >= 8 and lines[0] == str(self.pid) and lines[7].strip() == "ready":
+                ours = self.pid is None or lines[0] == str(self.pid)  # else left by a server that was killed
+                if len(lines) >= 8 and ours and lines[7].strip() == "ready":
                     return self._ensure_database()
             if self._process is not None and self._process.poll() is not None:
                 break

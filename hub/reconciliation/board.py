@@ -136,10 +136,12 @@ def _cell(
     missing = ledger.keys() - (position.covered if position else set())
     if hospital is None:
         state = "awaited" if ledger else "none"
+    elif opened:
+        state = "unbalanced"  # also while another bucket is awaited: what is found is worked on first
     elif missing:
         state = "awaited"
     else:
-        state = "balanced" if hospital == insurer and not opened else "unbalanced"
+        state = "balanced" if hospital == insurer else "unbalanced"
     received = max((h.received_at for _, h, _ in position.compared), default=None) if position else None
     difference = insurer - (hospital or NOTHING)
     return Cell(row.id, row.name, row.name_en, day, hospital, insurer, difference, opened, state, received)
