@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from hub.faults import Refused, Unknown
 from hub.reconciliation.matching import Difference, Group, Kind
-from hub.reconciliation.statements import Period, require_books
+from hub.reconciliation.statements import ForeignBooks, Period, require_books
 from hub.reconciliation.tables import BREAK, Break, BreakEvent, Comparison, Statement
 from hub.trust import Caller, require
 from hub.units import Money
@@ -220,5 +220,8 @@ def _seen(session: Session, caller: Caller, row: Break | None, break_id: int) ->
     require(caller, "reconciliation.read")
     if row is None:
         raise BreakUnknown(break_id=break_id)
-    require_books(session, caller, row.organisation_id)
+    try:
+        require_books(session, caller, row.organisation_id)
+    except ForeignBooks:  # who may not see it must not learn that it is there
+        raise BreakUnknown(break_id=break_id) from None
     return row

@@ -165,7 +165,7 @@ def test_what_is_not_allowed_is_refused(session, ledger):
         reconciliation.resolve(session, CLERK, break_id=row.id)
     with pytest.raises(BreakUnknown):
         reconciliation.approve(session, CLERK, break_id=0)
-    with pytest.raises(ForeignBooks):
+    with pytest.raises(BreakUnknown):
         reconciliation.propose(session, system(COUNTY), break_id=row.id, action="ask")
     with pytest.raises(NotAllowed):
         reconciliation.propose(session, replace(CLERK, scopes=frozenset()), break_id=row.id, action="ask")

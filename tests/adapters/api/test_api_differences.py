@@ -73,6 +73,7 @@ def test_what_is_sent_back_is_open_again_and_a_wrong_turn_is_a_conflict(engine: 
 def test_a_hospital_sees_its_own_differences_and_not_anothers(engine: Engine, number: int) -> None:
     own, stranger = Peer(ROUTES, token_for(engine, TERTIARY)), Peer(ROUTES, token_for(engine, COUNTY))
     assert [each["difference_id"] for each in own("GET", f"{QUEUE}?organisation_id={TERTIARY}").json()] == [number]
-    for path in (QUEUE, f"{QUEUE}?organisation_id={TERTIARY}", f"{QUEUE}/{number}"):
+    for path in (QUEUE, f"{QUEUE}?organisation_id={TERTIARY}"):
         assert stranger("GET", path).status_code == 403
-    assert stranger("POST", f"{QUEUE}/{number}/proposal", json={"action": "ask"}).status_code == 403
+    assert stranger("GET", f"{QUEUE}/{number}").status_code == 404, "as if it were not there"
+    assert stranger("POST", f"{QUEUE}/{number}/proposal", json={"action": "ask"}).status_code == 404
