@@ -16,10 +16,11 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
 from adapters import door
-from hub import booking, consultations, exchange, journeys, people, records, settlement, trust
+from hub import booking, consultations, exchange, journeys, people, reconciliation, records, settlement, trust
 from hub.booking import Slot
 from hub.consultations import ConsultationFacts
 from hub.people import Demographics, Identification
+from hub.reconciliation import Amounts, Period
 from hub.records import Diagnosis, Order
 from hub.referrals import ReferralFacts
 from hub.settlement import Charge
@@ -283,7 +284,15 @@ def _settlements(session: Session, world: World) -> None:
         records.close_visit(session, caller, visit_id=rows["visit"], ended_at=door.now())
         row = settlement.settle(session, caller, Charge(rows["visit"]), key="m1", content_hash=b"c")
         rows["settlement"] = row.id
+        rows["difference"] = _difference(session, caller, row)
         rows["payment_reconciliation"] = f"{hospital}-{day_of(caller.at):%Y%m%d}"
+
+
+def _difference(session: Session, caller: Caller, row: settlement.Settlement) -> int:
+    """The hospital's books of the day have come without the settlement."""
+    period = Period(row.organisation_id, row.settled_on, row.settled_on, row.clr_type, row.clr_office)
+    found = reconciliation.compare_lines(session, caller, period=period, stated=Amounts(), lines=[])
+    return found.breaks[0].id
 
 
 def _messages(session: Session, world: World) -> None:
