@@ -37,6 +37,14 @@ def world(peopled: World, server: EmbeddedPostgres) -> Iterator[World]:
 
 
 @pytest.fixture
+def untouched(server: EmbeddedPostgres, template: str) -> Iterator[World]:
+    """A region of a test's own, for what other tests may have changed by something that was accepted."""
+    for engine in _clone(server, template):
+        door.use_engine(engine, Settings(home=server.folder))
+        yield from inhabited(engine, create_app())
+
+
+@pytest.fixture
 def ask(world: World) -> Iterator[Ask]:
     yield from asking(world)
 

@@ -102,7 +102,7 @@ def test_an_id_that_was_never_given_is_unknown_at_every_address(world: World, sa
     assert world.written() == before
 
 
-def test_a_row_of_others_is_as_unknown_as_one_that_does_not_exist(world: World) -> None:
+def test_a_row_of_others_is_as_unknown_as_one_that_does_not_exist(untouched: World) -> None:
     """The answer about a stranger's row differs from that about nothing in the number alone."""
     findings = Findings()
     public = (
@@ -115,12 +115,12 @@ def test_a_row_of_others_is_as_unknown_as_one_that_does_not_exist(world: World) 
         OWN_KEY,
     )
     public += ("CodeSystem", "break_id")  # the bureau sees the differences of every hospital
-    for door in doors(world.app):
+    for door in doors(untouched.app):
         if door.method != "GET" or not door.parameters or door.parameters[0] in (*public, "Slot", "Schedule", "side"):
             continue
         name = door.parameters[0]
-        theirs, nothing = door.at(world.theirs), door.at(world.ours, **{name: UNKNOWN_ID})
-        answers = [ask(world, door, path) for path in (theirs, nothing)]
+        theirs, nothing = door.at(untouched.theirs), door.at(untouched.ours, **{name: UNKNOWN_ID})
+        answers = [ask(untouched, door, path) for path in (theirs, nothing)]
         with findings:
             assert [answer.status_code for answer in answers] == [404, 404], f"{door} {answers[0].status_code}"
     findings.none()

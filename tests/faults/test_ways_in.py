@@ -124,18 +124,18 @@ def test_a_form_without_the_token_of_its_session_changes_nothing(world: World, t
 PUBLIC = ("organisation_id", "Organization", "Location", "Practitioner", "HealthcareService", "CodeSystem")
 
 
-def test_the_signature_of_another_hospital_speaks_for_nobody_else(world: World) -> None:
+def test_the_signature_of_another_hospital_speaks_for_nobody_else(untouched: World) -> None:
     """A token of the county reads nothing of ours by its id."""
     findings = Findings()
-    for door in machines(world):
+    for door in machines(untouched):
         if door.method != "GET" or not door.parameters or door.name == "nhsa":
             continue
         if door.parameters[0] in PUBLIC:
             continue
         if door.parameters[0] in ("Slot", "Schedule", "person_id", "Patient", "key"):
             continue
-        ours = world.send("GET", door.at(world.ours), headers=world.bearer())
-        theirs = world.send("GET", door.at(world.ours), headers=world.bearer(COUNTY))
+        ours = untouched.send("GET", door.at(untouched.ours), headers=untouched.bearer())
+        theirs = untouched.send("GET", door.at(untouched.ours), headers=untouched.bearer(COUNTY))
         with findings:
             assert (ours.status_code, theirs.status_code) == (200, 404), f"{door} {ours.text[:100]} {theirs.text[:200]}"
             refused_in_form(door, theirs)
