@@ -13,6 +13,7 @@ from hub import booking, exchange, people, trust
 from hub.exchange import HeardMessage, MessageCut, MessageOpen, MessageTaken
 from hub.faults import Fault, Invalid
 from hub.trust import Audit, Caller, CredentialRefused
+from hub.units import day_of, start_of
 from tests.adapters.hl7v2.conftest import Door, document
 from tests.adapters.hl7v2.test_families import HIS_BOOKS, slots
 from tests.region import COMMUNITY, TERTIARY, system
@@ -53,7 +54,7 @@ def test_a_corrected_message_is_a_new_one_that_names_the_old_and_both_stay(hl7: 
 
 
 def test_a_replay_as_it_came_is_accepted_once_the_world_has_changed_and_says_what_it_posts(hl7: Door) -> None:
-    tomorrow = door.now().replace(hour=1, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    tomorrow = start_of(day_of(door.now()) + timedelta(days=1)).astimezone(UTC) + timedelta(hours=9)
     text = HIS_BOOKS.decode().replace("{start}", f"{tomorrow:%Y%m%d%H%M%S}+0000")
     old_id = refused(
         hl7, text.replace("{end}", f"{tomorrow + timedelta(minutes=30):%Y%m%d%H%M%S}+0000").encode(), TERTIARY
