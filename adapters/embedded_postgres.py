@@ -129,12 +129,10 @@ class EmbeddedPostgres:
         """Raises PostgresError with the end of the log."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            with contextlib.suppress(OSError):
-                # The eighth line of postmaster.pid is the status that pg_ctl waits for.
-                lines = (self.data / "postmaster.pid").read_text().splitlines()
-                ours = self.pid is None or lines[0] == str(self.pid)  # else left by a server that was killed
-                if len(lines) >= 8 and ours and lines[7].strip() == "ready":
-                    return self._ensure_database()
+            lines = self._pid_file()
+            ours = self.pid is None or lines[:1] == [str(self.pid)]  # else left by a server that was killed
+            if ours and len(lines) >= 8 and lines[7].strip() == "ready":
+                return self._ensure_database()
             if self._process is not None and self._process.poll() is not None:
                 break
             time.sleep(0.02)
@@ -222,15 +220,24 @@ class EmbeddedPostgres:
 
     def _forget_reused_pid(self) -> None:
         """A postmaster.pid whose number another program has now would keep PostgreSQL from starting for ever."""
-        file = self.data / "postmaster.pid"
-        with contextlib.suppress(OSError, ValueError):
-            if Path(f"/proc/{int(file.read_text().split()[0])}").exists():
-                file.unlink()
+        left = self._pid_file()[:1]
+        if left and Path(f"/proc/{left[0]}").exists():
+            (self.data / "postmaster.pid").unlink(missing_ok=True)
+
+    def _pid_file(self) -> list[str]:
+        """The lines of postmaster.pid: the first is the server's number, the eighth the status that pg_ctl waits for.
+
+        The server makes the file empty and fills it line by line, so any of them may not be there yet.
+        """
+        try:
+            return (self.data / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return []
 
     def _running_pid(self) -> int | None:
         """The postmaster that holds the data folder, if it lives."""
         try:
-            pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
+            pid = int(next(iter(self._pid_file()), ""))
             command = Path(f"/proc/{pid}/cmdline").read_bytes()
         except (OSError, ValueError):
             return None

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,6 +88,18 @@ def test_a_pid_file_whose_number_another_program_has_now_is_no_hindrance(folder:
     pid_file.write_text(left.replace(left.split()[0], str(os.getpid()), 1))
     with EmbeddedPostgres(folder, fsync=False) as server:
         assert server.running()
+
+
+def test_a_pid_file_that_the_server_has_made_but_not_filled_yet_is_waited_for(folder: Path) -> None:
+    with EmbeddedPostgres(folder, fsync=False) as server:
+        pid_file = server.data / "postmaster.pid"
+        whole = pid_file.read_text()
+        pid_file.write_text("")
+        filling = threading.Timer(0.2, pid_file.write_text, [whole])
+        filling.start()
+        server.wait_until_ready()
+        filling.join()
+        assert pid_file.read_text() == whole
 
 
 def test_data_of_another_version_are_refused_with_what_to_do(folder: Path) -> None:
