@@ -18,6 +18,8 @@ from adapters.settings import Settings
 from hub import settlement
 from tests.region import numbered
 
+pytestmark = pytest.mark.quick_skip  # each command is a process of its own
+
 COMMANDS = [
     "demo",
     "serve",
@@ -176,7 +178,6 @@ def test_a_member_of_staff_is_added_with_a_password_from_standard_input(beside: 
     assert beside.run(*words, stdin="long enough to keep\n").returncode == 0
 
 
-@pytest.mark.quick_skip
 def test_a_backup_is_restored_into_an_empty_place_and_opened_by_its_key(beside: Installation, tmp_path: Path) -> None:
     beside.run("hospital", "add", "H42052500999", *HOSPITAL)
     file = tmp_path / "region.backup"

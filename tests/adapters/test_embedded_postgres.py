@@ -18,6 +18,8 @@ import pytest
 
 from adapters.embedded_postgres import EmbeddedPostgres, PostgresError, check_passage, programs, reachable_programs
 
+pytestmark = pytest.mark.quick_skip
+
 SOMEBODY_ELSE = pwd.getpwnam("nobody")
 
 

@@ -247,13 +247,19 @@ def test_a_peer_that_closes_or_is_away_may_be_tried_again() -> None:
 
 
 def test_a_connection_is_kept_for_the_next_message_and_replaced_when_the_peer_has_closed_it() -> None:
+    closed = threading.Event()
+
     def two(connection: socket.socket, _: list[bytes]) -> None:
         for _message in range(2):
             connection.sendall(ack(heard(connection).control_id))
+        connection.close()
+        closed.set()
 
     due = Due(id=41, kind="appointment.booked", snapshot=APPOINTMENT, posted_at=NOW)
     with peer(two, two) as port:
-        outcomes = [outbound.deliver(endpoint(TERTIARY, port), due).kind for _ in range(4)]
+        outcomes = [outbound.deliver(endpoint(TERTIARY, port), due).kind for _ in range(2)]
+        assert closed.wait(10)
+        outcomes += [outbound.deliver(endpoint(TERTIARY, port), due).kind for _ in range(2)]
         outbound._pool.close()
     assert outcomes == ["sent"] * 4
 
