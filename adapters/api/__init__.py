@@ -6,6 +6,7 @@ gathered.py ..... hot operations: calls that arrive together share a transaction
 problems.py ..... every Fault as problem+json, in one table
 persons, directory, booking, referrals, reports, settlements ... the operations, one file a room
 differences.py .. where two books differ, and what two persons decide about it
+sheets.py ....... a hospital's own sheet of a day as its side of the books
 enrolments.py ... who is insured how, as the insurer feeds it
 charging.py ..... what moves money: settlements asked for, undone, refunded
 openapi.py ...... openapi/api.json, generated from the same table
@@ -16,7 +17,18 @@ import re
 from fastapi import APIRouter
 from starlette.convertors import IntegerConvertor, StringConvertor, register_url_convertor
 
-from adapters.api import booking, charging, differences, directory, enrolments, persons, referrals, reports, settlements
+from adapters.api import (
+    booking,
+    charging,
+    differences,
+    directory,
+    enrolments,
+    persons,
+    referrals,
+    reports,
+    settlements,
+    sheets,
+)
 from adapters.api.calling import endpoint
 from adapters.api.operations import OPERATIONS
 
@@ -32,6 +44,7 @@ __all__ = [
     "reports",
     "router",
     "settlements",
+    "sheets",
 ]
 
 PREFIX = "/api/v1"

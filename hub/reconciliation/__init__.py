@@ -10,6 +10,7 @@ board.py ........ hospitals by days, and the bridge from total A to total B
 days.py ......... a whole day of the region at once: what stands, and a bulk comparison's finds named
 breaches.py ..... amounts of one message that do not add up
 platforms.py .... the insurer's side where a platform further up settles
+sheets.py ....... a hospital's own sheet of a day, by columns said once, as its side
 clearing.py ..... a settled month applied for to be cleared (3203), and taken back (3204)
 """
 
@@ -51,6 +52,23 @@ from hub.reconciliation.comparing import Compared, compare_lines, compare_totals
 from hub.reconciliation.days import HOSPITAL_LINES, INSURER_LINES, Side, awaited, compare_standing, standing
 from hub.reconciliation.matching import Difference, Group, Kind, Line, differences, grouped
 from hub.reconciliation.platforms import in_our_numbers
+from hub.reconciliation.sheets import (
+    FIELDS,
+    NEEDED,
+    ColumnsNotMapped,
+    Listed,
+    Sheet,
+    SheetColumns,
+    SheetDoesNotStand,
+    SheetStands,
+    SheetUnknown,
+    Taken,
+    columns_of,
+    keep_columns,
+    sheet_as_it_came,
+    sheets_of,
+    take_in_sheet,
+)
 from hub.reconciliation.statements import (
     Amounts,
     ForeignBooks,
@@ -78,8 +96,10 @@ __all__ = [
     "BREACH",
     "BREAK",
     "CLEARING",
+    "FIELDS",
     "HOSPITAL_LINES",
     "INSURER_LINES",
+    "NEEDED",
     "USUAL_ACTION",
     "WORDS",
     "ActionUnknown",
@@ -95,6 +115,7 @@ __all__ = [
     "ClearingDiffers",
     "ClearingSums",
     "ClearingUnknown",
+    "ColumnsNotMapped",
     "Compared",
     "Comparison",
     "Difference",
@@ -104,9 +125,15 @@ __all__ = [
     "IdentityBreach",
     "Kind",
     "Line",
+    "Listed",
     "Period",
     "PeriodTooLong",
     "SamePerson",
+    "Sheet",
+    "SheetColumns",
+    "SheetDoesNotStand",
+    "SheetStands",
+    "SheetUnknown",
     "Side",
     "Statement",
     "StatementDoesNotFoot",
@@ -114,6 +141,7 @@ __all__ = [
     "StatementFileExpired",
     "StatementFileUnknown",
     "StatementLine",
+    "Taken",
     "Unbalanced",
     "apply_for_clearing",
     "approve",
@@ -121,6 +149,7 @@ __all__ = [
     "breaches",
     "breaks_of",
     "bridge",
+    "columns_of",
     "compare_lines",
     "compare_standing",
     "compare_totals",
@@ -131,12 +160,16 @@ __all__ = [
     "grouped",
     "history",
     "in_our_numbers",
+    "keep_columns",
     "keep_file",
     "lines_of",
     "note_breaches",
     "propose",
     "resolve",
     "send_back",
+    "sheet_as_it_came",
+    "sheets_of",
     "standing",
+    "take_in_sheet",
     "withdraw_clearing",
 ]

@@ -12,7 +12,7 @@ from hub.reconciliation import books
 from hub.reconciliation.books import Bucket
 from hub.reconciliation.breaks import WORDS
 from hub.reconciliation.matching import Kind
-from hub.reconciliation.statements import NOTHING, Amounts, require_books
+from hub.reconciliation.statements import NOTHING, Amounts, amounts_of, require_books
 from hub.reconciliation.tables import Break, Comparison, Statement
 from hub.trust import Caller, require
 
@@ -114,9 +114,11 @@ def bridge(session: Session, caller: Caller, *, organisation_id: str, day: date)
     for comparison, hospital, insurer in position.compared:
         if insurer.has_lines:
             entries += _named(session, comparison)
-        elif _amounts(insurer) != _amounts(hospital):
-            entries.append(Entry(*LINES_AWAITED, _amounts(insurer) - _amounts(hospital), note=_bucket_name(insurer)))
-        later = _of_statement(ledger, insurer) - _amounts(insurer)
+        elif amounts_of(insurer) != amounts_of(hospital):
+            entries.append(
+                Entry(*LINES_AWAITED, amounts_of(insurer) - amounts_of(hospital), note=_bucket_name(insurer))
+            )
+        later = _of_statement(ledger, insurer) - amounts_of(insurer)
         if later != NOTHING:
             entries.append(Entry(*SINCE_THEN, later, note=_bucket_name(insurer)))
     for bucket, amounts in sorted(ledger.items()):
@@ -184,7 +186,7 @@ def _positions(
             continue
         position.covered |= buckets
         position.compared.append((comparison, hospital, insurer))
-        position.hospital += _amounts(hospital)
+        position.hospital += amounts_of(hospital)
     return positions
 
 
@@ -198,7 +200,7 @@ def _said_again(
         and other.organisation_id == hospital.organisation_id
         and other.day_from == hospital.day_from
         and _buckets(other) == _buckets(hospital)
-        and _amounts(other) == _amounts(hospital)
+        and amounts_of(other) == amounts_of(hospital)
         for _, other, _ in rows
     )
 
@@ -235,10 +237,6 @@ def _buckets(row: Statement) -> set[Bucket]:
 
 def _of_statement(ledger: dict[Bucket, Amounts], row: Statement) -> Amounts:
     return sum((amounts for bucket, amounts in ledger.items() if bucket in _buckets(row)), NOTHING)
-
-
-def _amounts(row: Statement) -> Amounts:
-    return Amounts(int(row.fee), int(row.fund), int(row.account), row.count)
 
 
 def _bucket_name(row: Statement) -> str:

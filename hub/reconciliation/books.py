@@ -82,6 +82,15 @@ def insutypes_of(session: Session, period: Period, setl_ids: Sequence[str]) -> s
     return set(session.scalars(wanted.distinct()))
 
 
+def buckets_of(session: Session, organisation_id: str, setl_ids: Sequence[str]) -> dict[str, Bucket]:
+    """The bucket that the insurer's answer put each of an institution's settlements into."""
+    t = Settlement
+    wanted = select(t.id, t.insutype, t.clr_type, t.clr_office).where(
+        t.organisation_id == organisation_id, t.id.in_(_numbers(setl_ids))
+    )
+    return {str(found): Bucket(*bucket) for found, *bucket in session.execute(wanted)}
+
+
 def elsewhere(session: Session, period: Period, setl_ids: Sequence[str]) -> dict[str, Elsewhere]:
     """Where the ledger has settlements of this institution that are not in this period and bucket."""
     t = Settlement

@@ -72,24 +72,36 @@ def compare_lines(
     """
     begin(session, caller, period)
     check_foots(stated, lines)
-    scope = _scope(session, period, lines)
-    ours = books.lines(session, period, scope)
-    hospital = take_in(
+    return compare_listed(session, caller, period, list_lines(session, caller, period, lines, file), lines)
+
+
+def list_lines(
+    session: Session, caller: Caller, period: Period, lines: Sequence[Line], file: StatementFile | None
+) -> Statement:
+    """A hospital's lines as its statement, not yet compared."""
+    return take_in(
         session,
         side="hospital",
         period=period,
-        insutypes=scope,
+        insutypes=_scope(session, period, lines),
         amounts=sum_of(lines),
         at=caller.at,
         by=caller.id,
         lines=lines,
         file=file,
     )
+
+
+def compare_listed(
+    session: Session, caller: Caller, period: Period, hospital: Statement, lines: Sequence[Line]
+) -> Compared:
+    """A statement's lines against the ledger's."""
+    ours = books.lines(session, period, hospital.insutypes)
     insurer = take_in(
         session,
         side="insurer",
         period=period,
-        insutypes=scope,
+        insutypes=hospital.insutypes,
         amounts=sum_of(ours),
         at=caller.at,
         by=books.LEDGER,

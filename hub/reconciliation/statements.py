@@ -84,6 +84,11 @@ def sum_of(lines: Iterable[Line]) -> Amounts:
     return total
 
 
+def amounts_of(row: Statement) -> Amounts:
+    """What a statement adds up to."""
+    return Amounts(int(row.fee), int(row.fund), int(row.account), row.count)
+
+
 def keep_file(
     session: Session, caller: Caller, *, organisation_id: str, name: str, content: bytes, expires_at: datetime
 ) -> StatementFile:
