@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 
 import anyio.to_thread
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import PlainTextResponse, Response
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -20,7 +20,7 @@ from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from adapters import door, outside
+from adapters import door, web
 from adapters.settings import FACES, Face
 
 ROUTERS: dict[Face, tuple[str, ...]] = {
@@ -51,7 +51,6 @@ def create_app(faces: Iterable[Face] = FACES) -> FastAPI:
             if hasattr(module, "router"):
                 app.include_router(module.router)
             app.router.routes[:0] = getattr(module, "HOT", [])
-    web = importlib.import_module("adapters.web")
     web.prepare(app)
     _add_health(app)
     app.add_exception_handler(Exception, _bug)
@@ -93,11 +92,11 @@ def _registry() -> CollectorRegistry:
     return registry
 
 
-async def _bug(request: Request, bug: Exception) -> JSONResponse:
+async def _bug(request: Request, bug: Exception) -> Response:
     """Not a Fault, so a bug of ours: logged with its trace, answered with a reference and nothing else."""
     reference = uuid.uuid4().hex[:12]
     door.log.error("bug", path=request.url.path, reference=reference, exc_info=bug)
-    return outside.refusal(request.url.path, 500, reference=reference)
+    return web.refusal(request, 500, reference=reference)
 
 
 class BodyLimit:
@@ -136,8 +135,8 @@ class BodyLimit:
         if taken > self.limit_bytes and not answered:
             await self._too_large(scope)(scope, receive, send)
 
-    def _too_large(self, scope: Scope) -> JSONResponse:
-        return outside.refusal(scope["path"], 413, {"Connection": "close"})
+    def _too_large(self, scope: Scope) -> Response:
+        return web.refusal(Request(scope), 413, {"Connection": "close"})
 
 
 class _TooLarge(HTTPException):

@@ -1,12 +1,16 @@
 """What the application refuses before a door has the call, or when a door has failed: in that door's own form.
 
 /fhir ... OperationOutcome      /nhsa ... {"code": 413, "message": ...}      all others: problem+json
+What people look at is no machine's: the pages answer there (adapters/web).
 """
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from starlette.responses import JSONResponse
+
+
+MACHINES = ("/api", "/fhir", "/nhsa", "/health", "/metrics", "/openapi.json", "/docs", "/static")
 
 
 class Words(NamedTuple):
@@ -38,6 +42,15 @@ def refusal(path: str, status: int, headers: Mapping[str, str] | None = None, *,
     form = next((make for prefix, make in _FORMS.items() if _under(path, prefix)), _problem)
     body, media_type = form(words, status, reference)
     return JSONResponse(body, status, headers, media_type=media_type)
+
+
+def is_machine(path: str) -> bool:
+    """Whether a program asks here: what is not listed is a page."""
+    return any(_under(path, prefix) for prefix in MACHINES)
+
+
+def code_of(status: int) -> str:
+    return WORDS.get(status, OTHER).code
 
 
 def _under(path: str, prefix: str) -> bool:

@@ -14,15 +14,15 @@ files; what they share:
     shared.py ..... style sheets, preferences, staff sign-in: behind every face
 """
 
+from collections.abc import Mapping
+
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters import outside
+from adapters import door, outside
 from adapters.web import refusals, shared
-
-MACHINES = ("/api", "/fhir", "/nhsa", "/health", "/metrics", "/openapi", "/docs")
 
 
 def prepare(app: FastAPI) -> None:
@@ -30,12 +30,22 @@ def prepare(app: FastAPI) -> None:
     app.include_router(shared.files)
     app.include_router(shared.router)
 
-    async def not_there(request: Request, refusal: Exception) -> Response:
-        assert isinstance(refusal, HTTPException)
-        if request.url.path.startswith(MACHINES) or "json" in request.headers.get("accept", ""):
-            return outside.refusal(request.url.path, refusal.status_code, refusal.headers)
-        answer = refusals.plain_page(request, refusal.status_code, "missing")
-        answer.headers.update(refusal.headers or {})
-        return answer
+    async def not_there(request: Request, refused: Exception) -> Response:
+        assert isinstance(refused, HTTPException)
+        return refusal(request, refused.status_code, refused.headers)
 
     app.add_exception_handler(HTTPException, not_there)
+
+
+def refusal(
+    request: Request, status: int, headers: Mapping[str, str] | None = None, *, reference: str = ""
+) -> Response:
+    """What the application refuses where no route has the call: a page for people, the door's own form for programs."""
+    path = request.url.path
+    if not hasattr(request.state, "door"):
+        door.record(door.Call("http", "unrouted", outcome=outside.code_of(status), trace=reference), 0.0)
+    if outside.is_machine(path) or "json" in request.headers.get("accept", ""):
+        return outside.refusal(path, status, headers, reference=reference)
+    answer = refusals.plain_page(request, status, reference=reference)
+    answer.headers.update(headers or {})
+    return answer

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -43,6 +44,18 @@ BY_KIND: dict[Kind, Rendering] = {
     Kind.REFUSED: Rendering(422, "trouble.refused", True),
     Kind.UNAVAILABLE: Rendering(503, "trouble.unavailable", False),
 }
+
+
+BY_STATUS = {404: "missing", 405: "method", 413: "too_large", 500: "bug"}
+"""What a page says where HTTP itself refuses: the words trouble.<word>_what and trouble.<word>."""
+
+LAYOUTS = {
+    "/desk": "desk/frame.html",
+    "/staff": "desk/frame.html",
+    "/bureau": "bureau/frame.html",
+    "/ops": "operations/frame.html",
+}
+"""The frame of each face but the citizens'."""
 
 
 class Link(NamedTuple):
@@ -96,9 +109,8 @@ def trouble_page(
     request: Request, trouble: Trouble, status: int, headers: dict[str, str] | None = None
 ) -> HTMLResponse:
     """A page with nothing but the trouble, in the frame of the face it happened at."""
-    desk = request.url.path.startswith(("/desk", "/bureau", "/ops", "/staff"))
     frame = Frame(now=door.now(), reference=trouble.reference)
-    layout = "desk/frame.html" if desk else "citizen_face.html"
+    layout = next((layout for face, layout in LAYOUTS.items() if _at(request, face)), "citizen_face.html")
     answer = page(request, "trouble.html", frame=frame, status=status, trouble=trouble, layout=layout)
     answer.headers.update(headers or {})
     return answer
@@ -122,11 +134,12 @@ def fault_page(request: Request, fault: Fault) -> HTMLResponse:
     return trouble_page(request, trouble, status_of(fault), headers)
 
 
-def plain_page(request: Request, status: int, word: str) -> HTMLResponse:
-    """A refusal of the door itself: `word` names the pair trouble.<word>_what and trouble.<word>."""
+def plain_page(request: Request, status: int, *, reference: str = "") -> HTMLResponse:
+    """A refusal of HTTP itself, before or beside any Fault."""
+    word = BY_STATUS.get(status, "unreadable")
     t = words(look_of(request).language)
     arrived = getattr(request.state, "door", None)
-    reference = arrived.trace[:12] if arrived else ""
+    reference = reference or (arrived.trace[:12] if arrived else "")
     links = (Link(t("trouble.home"), _start(request)),)
     what, now = t(f"trouble.{word}_what"), t(f"trouble.{word}")
     trouble = Trouble(what, now, links, t("common.telephone"), reference, mild=status < 500)
@@ -154,9 +167,9 @@ async def _answer(request: Request, inner: Callable[[Request], Coroutine[Any, An
     try:
         if not all(_may_name_a_row(value) for value in request.path_params.values()):
             call.outcome = "not-found"
-            return plain_page(request, 404, "missing")
+            return plain_page(request, 404)
         if request.method == "POST":
-            request.state.form = Form(await request.form(max_files=0))  # no page takes a file
+            request.state.form = Form(await _form_of(request))
         return await inner(request)
     except sessions.SignInNeeded as needed:
         call.outcome = "sign-in-needed"
@@ -167,16 +180,21 @@ async def _answer(request: Request, inner: Callable[[Request], Coroutine[Any, An
         return await run_in_threadpool(fault_page, request, fault)
     except RequestValidationError:
         call.outcome = "not-found"
-        return plain_page(request, 404, "missing")
+        return plain_page(request, 404)
     except HTTPException as refusal:
         call.outcome = f"http-{refusal.status_code}"
-        return plain_page(request, refusal.status_code, "missing" if refusal.status_code == 404 else "form")
+        return plain_page(request, refusal.status_code)
     except Exception:
         call.outcome = "bug"
         door.log.exception("bug", verb=call.verb, trace=call.trace)
-        answer = plain_page(request, 500, "bug")
+        answer = plain_page(request, 500)
         answer.headers.update(HEADERS)
         return answer
+
+
+async def _form_of(request: Request) -> FormData:
+    """No page takes a file, and a field may be as long as a body: what is longer is refused as a body."""
+    return await request.form(max_files=0, max_part_size=door.settings().body_limit_bytes)
 
 
 def _may_name_a_row(said: str) -> bool:
@@ -186,8 +204,12 @@ def _may_name_a_row(said: str) -> bool:
 
 def _start(request: Request) -> str:
     """The first page of the face a request was at."""
+    return next((face for face in LAYOUTS if _at(request, face)), "/").replace("/staff", "/staff/sign-in")
+
+
+def _at(request: Request, face: str) -> bool:
     path = request.url.path
-    return next((face for face in ("/desk", "/bureau", "/ops", "/staff/sign-in") if path.startswith(face[:5])), "/")
+    return path == face or path.startswith(face + "/")
 
 
 def _before(request: Request) -> str:

@@ -73,10 +73,8 @@ def test_a_body_over_the_limit_is_413_told_or_found(world: World, told: bool) ->
         headers = {"Content-Type": kind}
         answer = ask(world, door, door.at(world.ours), content=body if told else pieces(), data=None, headers=headers)
         with findings:
-            wanted = (413, 400) if door.name == "web" else (413,)  # a form's one long field is refused before its end
-            assert answer.status_code in wanted, f"{door} {answer.status_code} {answer.text[:200]}"
-            if door.name != "web":
-                refused_in_form(door, answer)
+            assert answer.status_code == 413, f"{door} {answer.status_code} {answer.text[:200]}"
+            refused_in_form(door, answer)
     findings.none()
     assert world.written() == before
 
