@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from starlette.responses import JSONResponse
 
-
 MACHINES = ("/api", "/fhir", "/nhsa", "/health", "/metrics", "/openapi.json", "/docs", "/static")
 
 

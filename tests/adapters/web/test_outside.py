@@ -1,7 +1,5 @@
 """What the application refuses before a page has the call: a page in the house's look, never a program's answer."""
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
 from sqlalchemy import create_engine
@@ -16,7 +14,7 @@ LIMIT_BYTES = 1000
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[httpx.Client]:
+def client() -> httpx.Client:
     """The whole application over no database: nothing here comes as far."""
     door.use_engine(create_engine("postgresql+psycopg://127.0.0.1:1/none"), Settings(body_limit_bytes=LIMIT_BYTES))
     app = create_app()
@@ -26,7 +24,7 @@ def client() -> Iterator[httpx.Client]:
 
     for path in ("/broken", "/desk/broken", "/api/broken"):
         app.add_api_route(path, broken)
-    yield httpx.Client(transport=InProcess(app), base_url="http://onecard.test")
+    return httpx.Client(transport=InProcess(app), base_url="http://onecard.test")
 
 
 def is_page_of_the_house(answer: httpx.Response) -> bool:

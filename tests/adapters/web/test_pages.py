@@ -1,106 +1,20 @@
 """Every page of the four faces, in both languages: it is shown, it is whole, and it keeps the house rules."""
 
 import re
-from datetime import timedelta
 
 import pytest
 
 from adapters.web.look import Look
 from adapters.web.words import dictionary
-from hub.people import card_number
+from tests.adapters.web.addresses import CITIZEN, EVERY, at
 from tests.adapters.web.conftest import Visit
 from tests.adapters.web.reading import Page
 from tests.adapters.web.scenario import Scenario
 
-CITIZEN = [
-    "/",
-    "/book",
-    "/book?q=心",
-    "/book?q=没有的科",
-    "/book/H42050000101-0301",
-    "/book/H42050000101-0401",
-    "/book/confirm?slot_id={slot_id}",
-    "/appointments",
-    "/appointments/{appointment_id}",
-    "/appointments/{appointment_id}?done=booked",
-    "/appointments/{appointment_id}/move",
-    "/appointments/{appointment_id}/cancel",
-    "/referrals",
-    "/referrals/{referral_id}",
-    "/results",
-    "/results/{report_id}",
-    "/documents/{document_id}",
-    "/bills",
-    "/bills/{bill_id}",
-    "/bills/{county_bill_id}",
-    "/bills/{upstream_bill_id}",
-    "/estimate",
-    "/estimate?total=300&care=outpatient",
-    "/visits",
-    "/card",
-    "/card?full=1",
-    "/messages",
-    "/me",
-]
-DOCTOR = [
-    "/desk",
-    "/desk?day={day}",
-    "/desk/referrals/in",
-    "/desk/referrals/in?open={waiting_id}",
-    "/desk/referrals/in?group=all&open={referral_id}",
-    "/desk/referrals/out",
-    "/desk/consultations",
-    "/desk/consultations?open={consultation_id}",
-    "/desk/refer",
-    "/desk/refer?person_id={stranger_id}",
-    "/desk/refer?person_id={stranger_id}&receiver=H42058200301/H42058200301-0201",
-    "/desk/consultations/new",
-    "/desk/consultations/new?person_id={person_id}",
-    "/desk/results/{report_id}",
-    "/desk/documents/{document_id}",
-    "/desk/slips/{appointment_id}",
-]
-CLERK = ["/desk/window", "/desk/window?number={card}", "/desk/window?number={card}&department=H42050000101-0301"]
-BUREAU = [
-    "/bureau",
-    "/bureau?day={yesterday}",
-    "/bureau/differences",
-    "/bureau/differences/{break_id}",
-    "/bureau/rules",
-    "/bureau/rules/try",
-    "/bureau/rules/try?pack=yichang-draft-2028",
-    "/bureau/rules/yichang-example-2024",
-    "/bureau/rules/yichang-draft-2028",
-    "/bureau/rules/yichang-draft-2028?against=yichang-example-2024",
-]
-OPERATOR = [
-    "/ops",
-    "/ops/heard",
-    "/ops/heard?open={heard_id}",
-    "/ops/heard?faults=1",
-    "/ops/heard?key=nothing",
-    "/ops/heard?faults=replays",
-    "/ops/heard/correct?message={heard_id}",
-    "/ops/due",
-    "/ops/due?open={due_id}",
-    "/ops/lanes",
-    "/ops/platforms",
-]
-NOBODY = ["/sign-in", "/staff/sign-in"]
-EVERY = (
-    [("citizen", path) for path in CITIZEN]
-    + [("center.doctor", path) for path in DOCTOR]
-    + [("center.clerk", path) for path in CLERK]
-    + [("bureau.clerk", path) for path in BUREAU]
-    + [("operator", path) for path in OPERATOR]
-    + [("", path) for path in NOBODY]
-)
-
 
 def _open(visit: Visit, scenario: Scenario, who: str, path: str, language: str, elder: bool = False) -> Page:
-    facts = {**scenario.__dict__, "card": card_number(1), "yesterday": scenario.day - timedelta(days=2)}
     client = visit(scenario.person_id if who == "citizen" else who or None, language=language, elder=elder)
-    answer = client.get(path.format(**facts))
+    answer = client.get(at(path, scenario))
     assert answer.status_code == 200, (path, answer.status_code, answer.text[-1500:])
     assert "Content-Security-Policy" in answer.headers
     return Page(answer.text)
