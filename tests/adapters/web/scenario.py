@@ -300,7 +300,7 @@ def _bills(session: Session, person_id: int, at: datetime):
         until=day_of(at) + timedelta(days=30),
         source="test/1",
     )
-    stay = stays.charged(session, person_id, number="ZY-1", begun=at - timedelta(days=9), ended=at - timedelta(hours=1))
+    stay = stays.charged(session, person_id, number="ZY-1", begun=at - timedelta(days=9), ended=at - timedelta(hours=4))
     return first, stays.settle(session, stay, key="t1", at=at)
 
 
