@@ -23,7 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from adapters.settings import Settings, sqlalchemy_url
-from hub import trust
+from hub import referrals, trust
 from hub.faults import Fault, Unavailable
 from hub.trust import Caller, Door, Keyring
 
@@ -58,6 +58,7 @@ def open_house(settings: Settings, database_url: str, keyring: Keyring) -> Engin
     """Once at the start of a process: the engine, the keys, the log."""
     global _engine, _settings
     trust.install(keyring)
+    referrals.set_minutes(settings.referral_minutes)
     _settings = settings
     _engine = make_engine(database_url, pool_size=settings.pool_size)
     _set_up_log(settings.log_level)

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from adapters import door
 from adapters.hl7v2 import inbound
 from adapters.nhsa import upward_sweep
-from hub import booking, journeys, settlement, trust
+from hub import booking, journeys, referrals, settlement, trust
 from hub.exchange import jobs
 from hub.trust import SCOPES, Caller
 from hub.units import day_of
@@ -28,6 +28,10 @@ PROVED = timedelta(days=2)
 PATIENCE = "2min"
 
 log = structlog.get_logger("onecard.jobs")
+
+
+class ReferralsAstray(Exception):
+    """A bug of ours: open referrals that nobody has to act on. Names them."""
 
 
 class LedgerBroken(Exception):
@@ -63,6 +67,22 @@ def expire_referrals(session: Session, caller: Caller) -> str:
     return f"{journeys.expire_overdue(session, caller)} referrals"
 
 
+def return_referrals(session: Session, caller: Caller) -> str:
+    return f"{journeys.return_not_taken(session, caller)} referrals"
+
+
+def watch_referrals(session: Session, caller: Caller) -> str:
+    late, soon = journeys.watch(session, caller)
+    return f"{late} unconfirmed, {soon} ending soon"
+
+
+def prove_worklists(session: Session, caller: Caller) -> str:
+    astray = referrals.astray(session)
+    if astray:
+        raise ReferralsAstray("; ".join(f"{one.referral_id} {one.state}: {one.worklists}" for one in astray))
+    return "every open referral stands on one worklist"
+
+
 def verify_books(session: Session, caller: Caller) -> str:
     breaches = settlement.verify(session)
     if breaches:
@@ -80,6 +100,9 @@ def prove_ledger(session: Session, caller: Caller) -> str:
 WORK: dict[str, Periodic | Talking] = {
     "make-slots": Periodic(timedelta(hours=1), make_slots),
     "expire-referrals": Periodic(timedelta(minutes=5), expire_referrals),
+    "return-referrals": Periodic(timedelta(minutes=15), return_referrals),
+    "watch-referrals": Periodic(timedelta(minutes=5), watch_referrals),
+    "prove-worklists": Periodic(timedelta(days=1), prove_worklists),
     "finish-messages": Periodic(timedelta(seconds=30), inbound.sweep),
     "prove-ledger": Periodic(timedelta(hours=1), prove_ledger),
     "verify-books": Periodic(timedelta(days=1), verify_books),

@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     """The SMS gateway that one-time codes and notices go to."""
     sms_key: SecretStr | None = None
     """What our webhook to the gateway is signed with."""
+    referral_minutes: dict[str, int] = {}
+    """How long the steps of a referral may take here: `{"confirm": 120}`; the steps stand in hub/referrals/times.py."""
     secure_cookies: bool = False
     """Send session cookies over HTTPS only; turn on wherever a browser reaches us over a network."""
     demo: bool = False

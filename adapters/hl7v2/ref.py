@@ -41,7 +41,12 @@ ANSWERS = {
 }
 """The state of a referral as RF1-1 (table 0283; C is ours)."""
 
-TO_RECEIVER = {"referral.sent": "I12", "referral.recalled": "I14", "referral.expired": "I14"}
+TO_RECEIVER = {
+    "referral.sent": "I12",
+    "referral.recalled": "I14",
+    "referral.expired": "I14",
+    "referral.lapsed": "I14",
+}
 """Kind of the row to the trigger event of REF; any other change is I13."""
 
 _CARE_PLAN = {"CP": "summary", "CM": "medicines", "CW": "warning_signs", "CN": "next_visit", "CF": "follow_up"}

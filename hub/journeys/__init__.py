@@ -19,6 +19,8 @@ from hub.journeys.referring import (
     refer_down,
     reject,
     reserve,
+    return_not_taken,
+    watch,
 )
 from hub.journeys.visiting import (
     admit,
@@ -51,4 +53,6 @@ __all__ = [
     "refer_down",
     "reject",
     "reserve",
+    "return_not_taken",
+    "watch",
 ]

@@ -156,6 +156,26 @@ def expire_overdue(session: Session, caller: Caller) -> int:
     return len(rows)
 
 
+def return_not_taken(session: Session, caller: Caller) -> int:
+    """Give patients sent down whom nobody took back to their senders again; answers how many. For the hub's own job."""
+    rows = referrals.not_taken_back(session, at=caller.at)
+    for row in rows:
+        lapsed = referrals.lapse(session, caller, referral_id=row.id)
+        _let_go(session, caller, lapsed, "下级机构未在时限内接收")
+    return len(rows)
+
+
+def watch(session: Session, caller: Caller) -> tuple[int, int]:
+    """Tell duty desks what nobody has confirmed, and people whose referral ends soon; how many of each."""
+    late = referrals.unconfirmed(session, at=caller.at, again=True)
+    for row in late:
+        referrals.escalate(session, caller, referral_id=row.id)
+    soon = referrals.ending(session, at=caller.at)
+    for row in soon:
+        referrals.warn(session, caller, referral_id=row.id)
+    return len(late), len(soon)
+
+
 def _file(session: Session, caller: Caller, referral: Referral) -> None:
     if not coverage.enrolments(session, referral.person_id, day_of(caller.at)):
         return

@@ -71,8 +71,13 @@ def admit(
 def discharge(
     session: Session, caller: Caller, *, visit_id: int, ended_at: datetime, diagnoses: Sequence[Diagnosis] | None = None
 ) -> Visit:
-    """The visit ends; the referral stays open until its letter. Refuses: what `records.close_visit` refuses."""
-    return records.close_visit(session, caller, visit_id=visit_id, ended_at=ended_at, diagnoses=diagnoses)
+    """The visit ends; the referral stays open until its letter, which is due now.
+
+    Refuses: what `records.close_visit` refuses.
+    """
+    visit = records.close_visit(session, caller, visit_id=visit_id, ended_at=ended_at, diagnoses=diagnoses)
+    referrals.owe_letter(session, visit_id=visit_id, at=ended_at)
+    return visit
 
 
 def cancel_admission(session: Session, caller: Caller, *, visit_id: int) -> Visit:

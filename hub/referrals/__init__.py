@@ -4,6 +4,8 @@ tables.py ..... the state table, Referral, ReferralEvent
 facts.py ...... what a sender states, and the ladder of refusals over it
 actions.py .... who may do what, now
 verbs.py ...... draft, send, receive, accept, reject, ask and answer, recall, redirect, arrive, complete
+times.py ...... how long each step may take
+worklists.py .. who has to act, until when; the proof that no referral is astray
 messages.py ... what the other side and the patient are told
 reading.py .... worklists, chains, histories
 rows.py ....... the queries behind the verbs
@@ -15,6 +17,7 @@ accepts (when an urgent patient is sent), and ends a month after the closing let
 from hub.referrals.actions import (
     ACTIONS,
     AlreadyHasPlace,
+    NotSentDown,
     NotYourMove,
     ReferralUnknown,
     available_actions,
@@ -52,10 +55,9 @@ from hub.referrals.reading import (
     referrals_of,
 )
 from hub.referrals.tables import REFERRAL, STATES, Referral, ReferralEvent
+from hub.referrals.times import STEPS, answer_due, set_minutes, time_for
 from hub.referrals.verbs import (
     AFTER_COMPLETION,
-    ANSWER_WITHIN,
-    VALIDITY,
     PlacerNumberTaken,
     accept,
     answer_info,
@@ -64,12 +66,15 @@ from hub.referrals.verbs import (
     decline,
     discard,
     draft,
+    escalate,
     expire,
     file,
     join_visit,
+    lapse,
     lock,
     lose_place,
     miss,
+    owe_letter,
     recall,
     receive,
     redirect,
@@ -81,21 +86,35 @@ from hub.referrals.verbs import (
     take_place,
     undo_arrival,
     unfile,
+    warn,
+)
+from hub.referrals.worklists import (
+    WORKLISTS,
+    Astray,
+    astray,
+    ending,
+    not_taken_back,
+    on_worklist,
+    overdue_letters,
+    unconfirmed,
+    waiting,
 )
 
 __all__ = [
     "ACTIONS",
     "AFTER_COMPLETION",
-    "ANSWER_WITHIN",
     "REFERRAL",
     "STATES",
-    "VALIDITY",
+    "STEPS",
+    "WORKLISTS",
     "AlreadyHasPlace",
+    "Astray",
     "CarePlan",
     "CarePlanMissing",
     "Concerned",
     "DirectionWrong",
     "Letter",
+    "NotSentDown",
     "NotYourMove",
     "PlacerNumberTaken",
     "Referral",
@@ -104,9 +123,11 @@ __all__ = [
     "ReferralUnknown",
     "ToItself",
     "accept",
+    "answer_due",
     "answer_info",
     "arrive",
     "arrived_at",
+    "astray",
     "available_actions",
     "brought_into",
     "by_number",
@@ -119,6 +140,8 @@ __all__ = [
     "direction_between",
     "discard",
     "draft",
+    "ending",
+    "escalate",
     "expire",
     "file",
     "first_of_chain",
@@ -128,12 +151,17 @@ __all__ = [
     "holding",
     "incoming",
     "join_visit",
+    "lapse",
     "letter",
     "lock",
     "lose_place",
     "miss",
+    "not_taken_back",
+    "on_worklist",
     "outgoing",
     "overdue",
+    "overdue_letters",
+    "owe_letter",
     "recall",
     "receive",
     "redirect",
@@ -146,8 +174,13 @@ __all__ = [
     "roles",
     "send",
     "send_onward",
+    "set_minutes",
     "snapshot",
     "take_place",
+    "time_for",
+    "unconfirmed",
     "undo_arrival",
     "unfile",
+    "waiting",
+    "warn",
 ]

@@ -12,7 +12,7 @@ from hub.trust import Caller
 
 SENDER, RECEIVER, PATIENT, HUB = "sender", "receiver", "patient", "hub"
 
-# Only the sender recalls, only the current receiver answers; the hub itself only lets it expire.
+# Only the sender recalls, only the current receiver answers; the hub itself only watches the clock.
 ACTIONS: dict[str, frozenset[str]] = {
     "send": frozenset({SENDER}),
     "discard": frozenset({SENDER}),
@@ -30,6 +30,9 @@ ACTIONS: dict[str, frozenset[str]] = {
     "recall": frozenset({SENDER}),
     "decline": frozenset({PATIENT}),
     "expire": frozenset({HUB}),
+    "warn": frozenset({HUB}),
+    "escalate": frozenset({HUB}),
+    "lapse": frozenset({HUB}),
 }
 
 _ROLE_NAMES = {SENDER: ("转出机构", "sender"), RECEIVER: ("转入机构", "receiver"), PATIENT: ("病人本人", "patient")}
@@ -49,6 +52,11 @@ class NotYourMove(Forbidden):
 class AlreadyHasPlace(Conflict):
     zh = "转诊 {number} 已有预约（编号 {appointment_id}）。要换时间请改约。"
     en = "Referral {number} already has a place (appointment {appointment_id}). To change the time, reschedule it."
+
+
+class NotSentDown(Conflict):
+    zh = "转诊 {number} 不是下转，不因无人接收而退回。"
+    en = "Referral {number} was not sent down; it does not come back for want of an answer."
 
 
 def roles(caller: Caller, referral: Referral) -> frozenset[str]:
@@ -77,12 +85,12 @@ def available_actions(caller: Caller, referral: Referral) -> frozenset[str]:
     return frozenset(
         action
         for action, permitted in ACTIONS.items()
-        if action in possible and mine & permitted and not _already(action, referral)
+        if action in possible and mine & permitted and _hindrance(action, referral) is None
     )
 
 
 def require_action(caller: Caller, referral: Referral, action: str) -> None:
-    """Refuses: ReferralUnknown, NotAllowed, NotYourMove, IllegalMove."""
+    """Refuses: ReferralUnknown, NotAllowed, NotYourMove, IllegalMove, AlreadyHasPlace, NotSentDown."""
     mine = roles(caller, referral)
     if not mine:
         raise ReferralUnknown(referral=referral.id)
@@ -91,8 +99,8 @@ def require_action(caller: Caller, referral: Referral, action: str) -> None:
     if not mine & ACTIONS[action]:
         zh, en = zip(*(_ROLE_NAMES[role] for role in sorted(ACTIONS[action])), strict=True)
         raise NotYourMove(action=action, who="、".join(zh), who_en=" or ".join(en))
-    if _already(action, referral):
-        raise AlreadyHasPlace(number=referral.number, appointment_id=referral.appointment_id)
+    if (hindrance := _hindrance(action, referral)) is not None:
+        raise hindrance
     REFERRAL.after(referral.state, action)
 
 
@@ -101,5 +109,10 @@ def may_write(caller: Caller) -> bool:
     return caller.kind in ("citizen", "job") or "referral.write" in caller.scopes
 
 
-def _already(action: str, referral: Referral) -> bool:
-    return action == "book" and referral.slot_leg == "booked"
+def _hindrance(action: str, referral: Referral) -> Conflict | None:
+    """What stands against an action beside the state."""
+    if action == "book" and referral.slot_leg == "booked":
+        return AlreadyHasPlace(number=referral.number, appointment_id=referral.appointment_id)
+    if action == "lapse" and referral.direction != "down":
+        return NotSentDown(number=referral.number)
+    return None

@@ -36,6 +36,9 @@ NEWS: dict[str, News] = {
     "recall": News(("receiver",), "referral.recalled", "{sender}撤回了到{receiver}的转诊（{note}），所留号源已释放。"),
     "decline": News(("sender", "receiver"), "referral.recalled", "您已谢绝到{receiver}的转诊，所留号源已释放。"),
     "expire": News(("sender", "receiver"), "referral.expired", "到{receiver}的转诊已过期。如仍需要请联系{sender}。"),
+    "lapse": News(("sender", "receiver"), "referral.lapsed", "{receiver}未及时接收您的转诊，{sender}会另作安排。"),
+    "warn": News(("sender",), "referral.expiring", "到{receiver}的转诊 {until}后失效，请尽快就诊或联系{sender}。"),
+    "escalate": News(("receiver", "sender"), "referral.unconfirmed"),
     "miss": News(("sender",), "referral.no-show"),
     "arrive": News(("sender",), "referral.arrived"),
     "undo-arrival": News(("sender",), "referral.accepted"),
@@ -171,5 +174,6 @@ def _words(session: Session, referral: Referral, note: str) -> dict[str, str]:
         "receiver": directory.organisation(session, referral.receiver_id).name,
         "place": place,
         "due": spoken(referral.answer_due_at)[0] if referral.answer_due_at else "",
+        "until": spoken(referral.valid_until)[0],
         "note": note,
     }

@@ -12,6 +12,7 @@ from hub import trust
 from hub.referrals.actions import ReferralUnknown
 from hub.referrals.facts import ReferralFacts
 from hub.referrals.tables import REFERRAL, Referral, ReferralEvent
+from hub.referrals.worklists import due_after
 from hub.trust import Caller
 
 _COLUMNS_OF_THEIR_OWN = {"visit_id": "sender_visit_id"}
@@ -36,6 +37,8 @@ def insert_draft(
         "content_hash": content_hash,
         "written_at": caller.at,
         "valid_until": valid_until,
+        "due_at": valid_until,
+        "escalations": 0,
         "state": REFERRAL.start,
         "slot_leg": "none",
         "insurance_leg": "none",
@@ -55,8 +58,14 @@ def locked(session: Session, referral_id: int) -> Referral:
 
 
 def move(session: Session, caller: Caller, row: Referral, event: str, *, note: str = "") -> None:
-    """The one way a referral's state changes: by the table, with a line of history. Refuses: IllegalMove."""
+    """The one way a referral's state changes: by the table, with a deadline for what comes next and a line of history.
+
+    Refuses: IllegalMove.
+    """
+    before = row.state
     REFERRAL.move(row, event)
+    if row.state != before:
+        row.due_at = due_after(session, row, caller.at)
     remember(session, caller, row, event, note=note)
 
 

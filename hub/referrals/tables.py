@@ -8,7 +8,7 @@ other combination can be stored, so the two sides cannot see different things.
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, LargeBinary
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.db import Base, identity
@@ -68,6 +68,10 @@ REFERRAL = Lifecycle(
         **{(state, "recall"): "recalled" for state in (*UNANSWERED, *EXPECTED, "rejected")},
         **{(state, "decline"): "recalled" for state in (*UNANSWERED, *EXPECTED)},
         **{(state, "expire"): "expired" for state in (*UNANSWERED, *EXPECTED)},
+        **{(state, "warn"): state for state in (*UNANSWERED, *EXPECTED)},
+        ("sent", "escalate"): "sent",
+        # A patient sent down whom nobody takes back is the sender's again.
+        **{(state, "lapse"): "rejected" for state in ("sent", "received")},
     },
 )
 
@@ -82,7 +86,8 @@ class Referral(Base):
 
     `chain_id` is the id of the first referral of an episode; redirected, re-sent and returned ones
     carry it on. `placer_number` is the sender's own number (RF1-6): one number, one referral.
-    `slot_leg` and `insurance_leg` say how the two things that travel with it stand.
+    `slot_leg` and `insurance_leg` say how the two things that travel with it stand. `answer_due_at` is
+    what the sender was promised; `due_at` is the deadline of whoever has to act now.
     """
 
     __tablename__ = "referral"
@@ -97,6 +102,7 @@ class Referral(Base):
         ),
         Index(None, "receiver_id", "state"),
         Index(None, "sender_id", "state"),
+        Index("referral_unconfirmed_idx", "sent_at", postgresql_where="state = 'sent'"),
         REFERRAL.check(),
         CheckConstraint("task_status IS NOT NULL AND request_status IS NOT NULL", name="standing_known"),
         CheckConstraint("direction IN ('up', 'down', 'sideways')", name="direction_known"),
@@ -141,7 +147,11 @@ class Referral(Base):
     written_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
     answer_due_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
     valid_until: Mapped[datetime]
+    escalated_at: Mapped[datetime | None]
+    escalations: Mapped[int] = mapped_column(server_default=text("0"))
+    warned_at: Mapped[datetime | None]
     state: Mapped[str] = mapped_column(default=REFERRAL.start)
     task_status: Mapped[str] = mapped_column(_standing_of_state(0))
     request_status: Mapped[str] = mapped_column(_standing_of_state(1))

@@ -5,7 +5,7 @@ referral carries in other rooms (the place, the filing, the visit) is joined to 
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -14,16 +14,11 @@ from hub.faults import LONGEST_TEXT, Conflict, Invalid, Missing, within
 from hub.referrals.actions import RECEIVER, SENDER, ReferralUnknown, require_action, roles
 from hub.referrals.facts import Letter, ReferralFacts, checked_direction, content_hash
 from hub.referrals.messages import announce
-from hub.referrals.reading import arrived_at, by_number, referral
+from hub.referrals.reading import arrived_at, brought_into, by_number, referral
 from hub.referrals.rows import facts_of, followers, insert_draft, let_see, locked, move, source
 from hub.referrals.tables import REFERRAL, Referral
+from hub.referrals.times import answer_due, time_for
 from hub.trust import Caller
-
-# Duty desks escalate what nobody has confirmed in two hours; a routine letter has a working day.
-ANSWER_WITHIN = {"urgent": timedelta(hours=2), "routine": timedelta(hours=24)}
-
-# As long as a referral letter is honoured in the region; the sender may state another end.
-VALIDITY = timedelta(days=30)
 
 # Both sides still write and read the closing papers: the follow-up visit after a discharge falls in
 # the second to fourth week. Then access ends by itself.
@@ -54,7 +49,7 @@ def draft(session: Session, caller: Caller, *, facts: ReferralFacts) -> Referral
         direction=direction,
         first_id=previous.chain_id if previous else None,
         content_hash=said,
-        valid_until=facts.valid_until or caller.at + VALIDITY,
+        valid_until=facts.valid_until or caller.at + time_for("validity"),
     )
     if row is not None:
         return row
@@ -106,8 +101,9 @@ def request_info(session: Session, caller: Caller, *, referral_id: int, question
 def answer_info(session: Session, caller: Caller, *, referral_id: int, answer: str) -> Referral:
     """The sender answers, and the clock of the receiver starts anew. Refuses: Missing, and as `send`."""
     _say(answer, "answer")
-    row = _act(session, caller, referral_id, "answer-info", note=answer)
-    row.answer_due_at = caller.at + ANSWER_WITHIN[row.priority]
+    row = lock(session, caller, referral_id=referral_id, action="answer-info")
+    row.answer_due_at = answer_due(row.priority, caller.at)
+    move(session, caller, row, "answer-info", note=answer)
     return _told(session, caller, row, "answer-info", note=answer)
 
 
@@ -129,6 +125,33 @@ def decline(session: Session, caller: Caller, *, referral_id: int, reason: str) 
 def expire(session: Session, caller: Caller, *, referral_id: int) -> Referral:
     """Nobody came or answered in time; the hub's job says so. Refuses: as `send`."""
     return _end(session, caller, referral_id, "expire", "已过有效期")
+
+
+def lapse(session: Session, caller: Caller, *, referral_id: int) -> Referral:
+    """Nobody below took the patient back in time: the sender decides anew. Refuses: NotSentDown, and as `send`."""
+    return _end(session, caller, referral_id, "lapse", "下级机构未在时限内接收")
+
+
+def warn(session: Session, caller: Caller, *, referral_id: int) -> Referral:
+    """Sender and patient hear that the validity ends soon. Refuses: as `send`."""
+    row = _act(session, caller, referral_id, "warn")
+    row.warned_at = caller.at
+    return _told(session, caller, row, "warn")
+
+
+def escalate(session: Session, caller: Caller, *, referral_id: int) -> Referral:
+    """Nobody has confirmed it: the receiver's duty desk and the sender are told. Refuses: as `send`."""
+    row = _act(session, caller, referral_id, "escalate")
+    row.escalated_at, row.escalations = caller.at, row.escalations + 1
+    return _told(session, caller, row, "escalate")
+
+
+def owe_letter(session: Session, *, visit_id: int, at: datetime) -> None:
+    """The patient has left: the letter of the referral that brought the visit is owed sooner."""
+    row = brought_into(session, visit_id=visit_id)
+    if row is not None and row.state == "arrived":
+        row.due_at = at + time_for("letter-after-discharge")
+        session.flush()
 
 
 def redirect(
@@ -296,8 +319,11 @@ def _sent_from(session: Session, caller: Caller, facts: ReferralFacts) -> int | 
 
 
 def _send(session: Session, caller: Caller, row: Referral) -> Referral:
+    row.sent_at, row.answer_due_at = caller.at, answer_due(row.priority, caller.at)
     move(session, caller, row, "send")
-    row.sent_at, row.answer_due_at = caller.at, caller.at + ANSWER_WITHIN[row.priority]
+    previous = locked(session, row.previous_id) if row.previous_id is not None else None
+    if previous is not None and previous.state == "rejected":
+        previous.due_at = None  # its sender has decided
     if row.priority == "urgent":
         let_see(session, caller, row, row.receiver_id)
     return _told(session, caller, row, "send")

@@ -29,6 +29,7 @@ CITIZEN = {
 DESKS = {
     "desk-today": ("center.doctor", "/desk?day={day}"),
     "desk-incoming": ("center.doctor", "/desk/referrals/in"),
+    "desk-duty": ("center.doctor", "/desk/duty"),
     "desk-referrals": ("center.doctor", "/desk/referrals/in?open={waiting_id}"),
     "desk-new-referral": (
         "community.doctor",

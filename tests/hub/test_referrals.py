@@ -371,11 +371,11 @@ def test_the_answer_is_due_by_priority_and_anew_after_a_question(
     session: Session, patient: Person, priority: str
 ) -> None:
     row = sent(session, patient, priority=priority)
-    assert row.answer_due_at == NOW + referrals.ANSWER_WITHIN[priority]
+    assert row.answer_due_at == NOW + referrals.time_for(f"answer-{priority}")
     referrals.request_info(session, RECEIVER, referral_id=row.id, question="请补心电图")
     later = NOW + timedelta(hours=5)
     referrals.answer_info(session, system(COMMUNITY, at=later), referral_id=row.id, answer="已补")
-    assert row.answer_due_at == later + referrals.ANSWER_WITHIN[priority]
+    assert row.answer_due_at == later + referrals.time_for(f"answer-{priority}")
     assert row.state == "received"
 
 
@@ -465,7 +465,7 @@ def test_a_patient_is_expected_where_the_referral_stands_nearest_to_arriving(ses
     sent(session, patient, placer_number="B")
     found = referrals.concerned(session, visit_id=0, organisation_id=TERTIARY, person_id=patient.id, at=NOW).expected
     assert found is accepted
-    late = NOW + referrals.VALIDITY
+    late = NOW + referrals.time_for("validity")
     later = referrals.concerned(session, visit_id=0, organisation_id=TERTIARY, person_id=patient.id, at=late)
     assert later.expected is None
     assert [row.placer_number for row in referrals.overdue(session, at=late)] == ["A", "B"]

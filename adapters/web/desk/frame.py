@@ -9,8 +9,6 @@ from adapters.web import sessions
 from adapters.web.sessions import Clerk
 from hub import consultations, referrals
 
-WAITING_IN = ("sent", "received", "info-requested")
-WAITING_OUT = ("info-requested", "rejected")
 OPEN_CONSULTATIONS = ("requested", "scheduled", "in-progress", "opinion-signed")
 PLACES = {
     "today": "booking.read",
@@ -18,6 +16,7 @@ PLACES = {
     "window": "people.write",
     "incoming": "referral.read",
     "outgoing": "referral.read",
+    "duty": "referral.read",
     "consultations": "consultation.write",
 }
 """Which scope opens which entry of the left navigation."""
@@ -29,8 +28,11 @@ def clerk_of(session: Session, request: Request) -> Clerk:
     places = tuple(name for name, scope in PLACES.items() if scope in clerk.caller.scopes)
     counts: list[tuple[str, int]] = []
     if "incoming" in places:
-        counts.append(("incoming", len(referrals.incoming(session, clerk.caller, states=WAITING_IN))))
-        counts.append(("outgoing", len(referrals.outgoing(session, clerk.caller, states=WAITING_OUT))))
+        waiting = referrals.waiting(session, clerk.caller)
+        counts.append(("incoming", waiting["to-answer"]))
+        counts.append(("outgoing", waiting["to-inform"] + waiting["to-decide"]))
+        late = referrals.unconfirmed(session, at=clerk.at, receiver_id=clerk.organisation_id)
+        counts.append(("duty", len(late)))
     if "consultations" in places:
         rows = consultations.consultations(session, clerk.caller, states=OPEN_CONSULTATIONS)
         counts.append(("consultations", len(rows)))

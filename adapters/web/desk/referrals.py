@@ -1,6 +1,6 @@
 """Referrals in and out: the worklist, the letter beside the record, and what may be done with it now."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import APIRouter
@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from adapters import door
 from adapters.web import letters, sessions
-from adapters.web.desk.frame import WAITING_IN, clerk_of
+from adapters.web.desk.frame import clerk_of
 from adapters.web.desk.money import insurance_effect
 from adapters.web.forms import Form, form_of, query_of
 from adapters.web.look import look_of
@@ -23,12 +23,11 @@ from hub.trust import Caller
 from hub.units import day_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-GROUPS: dict[str, tuple[str, ...] | None] = {
-    "waiting": WAITING_IN,
-    "expected": ("accepted", "booked", "no-show"),
-    "here": ("arrived",),
-    "all": None,
+GROUPS = {
+    "in": ("to-answer", "to-place", "expected", "letters", "all"),
+    "out": ("to-decide", "to-inform", "unsent", "all"),
 }
+"""The worklists of the two sides, by their names in the room, and everything."""
 ORDER = (
     "accept",
     "arrive",
@@ -45,7 +44,6 @@ ORDER = (
 )
 """Actions in the order of likelihood; the first possible one is the filled button."""
 LOOK_AHEAD_DAYS = 13
-SIDES = ("in", "out")
 
 
 @router.get("/desk/referrals/{side}")
@@ -56,16 +54,15 @@ def worklist(request: Request, side: str) -> Response:
 
     def work(session: Session) -> dict[str, Any]:
         clerk = clerk_of(session, request)
-        if side not in SIDES:
-            raise Invalid(element="side", found=side, allowed="、".join(SIDES), problem=Problem.CODE)
-        chosen = group if group in GROUPS else ("waiting" if side == "in" else "all")
-        listed = referrals.incoming if side == "in" else referrals.outgoing
-        rows = listed(session, clerk.caller, states=GROUPS[chosen])
+        if side not in GROUPS:
+            raise Invalid(element="side", found=side, allowed="、".join(GROUPS), problem=Problem.CODE)
+        chosen = group if group in GROUPS[side] else ("to-answer" if side == "in" else "all")
         trust.audit(session, clerk.caller, verb=f"referrals.{side}")
         return {
             "frame": clerk.frame,
             "group": chosen,
-            "rows": [_row(session, row, side) for row in rows],
+            "waiting": referrals.waiting(session, clerk.caller),
+            "rows": [_row(session, row, side) for row in _listed(session, clerk.caller, side, chosen)],
             "opened": opened(session, clerk, query.number("open"), language) if query.text("open") else None,
         }
 
@@ -73,10 +70,24 @@ def worklist(request: Request, side: str) -> Response:
         request,
         "desk/referrals.html",
         side=side,
-        groups=tuple(GROUPS),
+        groups=GROUPS.get(side, ()),
         done=query.text("done", limit=20),
         **door.transact(work),
     )
+
+
+@router.get("/desk/duty")
+def duty(request: Request) -> Response:
+    """The duty desk: what came in and nobody has confirmed in the time for it, the longest waiting first."""
+
+    def work(session: Session) -> dict[str, Any]:
+        clerk = clerk_of(session, request)
+        trust.require(clerk.caller, "referral.read")
+        trust.audit(session, clerk.caller, verb="referrals.unconfirmed")
+        rows = referrals.unconfirmed(session, at=clerk.at, receiver_id=clerk.organisation_id)
+        return {"frame": clerk.frame, "rows": [_row(session, row, "in") for row in rows]}
+
+    return page(request, "desk/duty.html", span=referrals.time_for("confirm"), **door.transact(work))
 
 
 @router.post("/desk/referrals/{referral_id}/{action}")
@@ -135,6 +146,12 @@ def shared_record(session: Session, caller: Caller, person_id: int) -> dict[str,
         return None
     organisations = {row.organisation_id for rows in found.values() for row in rows}
     return {**found, "hospitals": {each: directory.organisation(session, each) for each in organisations}}
+
+
+def _listed(session: Session, caller: Caller, side: str, group: str) -> Sequence[Referral]:
+    if group != "all":
+        return referrals.on_worklist(session, caller, group)
+    return (referrals.incoming if side == "in" else referrals.outgoing)(session, caller)
 
 
 def _row(session: Session, row: Referral, side: str) -> dict[str, Any]:

@@ -251,7 +251,21 @@ def _referrals(session: Session, person_id: int, other_id: int, at: datetime) ->
     waiting = journeys.refer(
         session, doctor, facts=ReferralFacts(person_id=other_id, priority="urgent", **facts), slot_id=slots[1].slot_id
     )
+    _unconfirmed(session, other_id, at - timedelta(hours=5))
     return accepted.id, waiting.id
+
+
+def _unconfirmed(session: Session, person_id: int, at: datetime) -> None:
+    """Sent to the tertiary hospital long enough ago for its duty desk."""
+    facts = ReferralFacts(
+        person_id=person_id,
+        sender_id=COUNTY,
+        receiver_id=TERTIARY,
+        reason="需外科评估",
+        diagnoses=(Diagnosis(code="K80.2", name="胆囊结石"),),
+    )
+    journeys.refer(session, system(COUNTY, at=at), facts=facts, file_with_insurance=False)
+    journeys.watch(session, job(at + timedelta(hours=3)))
 
 
 def _consultation(session: Session, person_id: int, report_id: int, at: datetime) -> tuple[int, int]:

@@ -104,6 +104,20 @@ def test_a_card_nobody_has_is_told_so_at_the_window(visit: Visit, scenario: Scen
     assert "查不到此人" in answer.text
 
 
+def test_the_duty_desk_confirms_what_nobody_has_looked_at(visit: Visit, session: Session, scenario: Scenario) -> None:
+    client = visit("center.doctor")
+    page = Page(client.get("/desk/duty").text)
+    assert "1 份转诊没人确认" in page.text
+    (row,) = session.scalars(
+        select(referrals.Referral).where(referrals.Referral.sender_id == COUNTY, referrals.Referral.state == "sent")
+    ).all()
+    assert _send(client, page.form(f"/desk/referrals/{row.id}/receive")).status_code == 303
+    session.expire_all()
+    assert row.state == "received"
+    assert "没有没人确认的转诊" in client.get("/desk/duty").text
+    assert "0 份转诊" in visit("community.doctor").get("/desk/duty").text
+
+
 def test_the_receiver_asks_the_sender_answers_and_the_referral_is_accepted(
     visit: Visit, session: Session, scenario: Scenario
 ) -> None:
