@@ -9,7 +9,7 @@ The work of a call is a function, because a transaction that PostgreSQL asks to 
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 
 from adapters.settings import Settings, sqlalchemy_url
 from hub import referrals, trust
+from hub.db import Statement, run_and_commit
 from hub.faults import Fault, Unavailable
 from hub.trust import Caller, Door, Keyring
 
@@ -32,6 +33,7 @@ T = TypeVar("T")
 TRIES = 3
 LONGEST_TRACE = 64
 REPEATABLE = {"40001", "40P01"}
+_LAST = "statements sent with the commit"
 BUSY = {"55P03", "57014"}  # lock_timeout, statement_timeout
 
 CALLS = Counter("onecard_calls_total", "Calls by door, verb and outcome", ["door", "verb", "outcome"])
@@ -108,6 +110,8 @@ def transact(work: Callable[[Session], T]) -> T:
                 done = work(session)
                 session.flush()
                 committing = True
+                if last := session.info.get(_LAST):
+                    run_and_commit(session, last)
             return done
         except PoolTimeout as full:
             raise DatabaseBusy(seconds=DatabaseBusy.retry_after_seconds) from full
@@ -121,6 +125,11 @@ def transact(work: Callable[[Session], T]) -> T:
                 raise DatabaseBusy(seconds=DatabaseBusy.retry_after_seconds) from trouble
             raise
     raise AssertionError("unreachable")
+
+
+def with_commit(session: Session, statements: Sequence[Statement]) -> None:
+    """Leave statements to the end of a call's transaction, where they are sent together with its commit."""
+    session.info[_LAST] = statements
 
 
 def now() -> datetime:

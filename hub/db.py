@@ -5,8 +5,10 @@ never change say `__append_only__ = True` and the migration takes the right to c
 `run`, `run_together` and `Ready` are for the statements of hot verbs.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any, ClassVar, TypeVar
 
 import psycopg
@@ -101,15 +103,33 @@ def run_together(session: Session, statements: Sequence[Statement]) -> list[list
     """Hot statements in their order, sent without waiting for each other's answers; the rows of each, as of `run`."""
     if not statements:
         return []
+    with _driver(session, statements) as driver:
+        if len(statements) == 1:
+            return [_rows(_execute(driver, statements[0]))]
+        with driver.pipeline():
+            cursors = [_execute(driver, statement) for statement in statements]
+        return [_rows(cursor) for cursor in cursors]
+
+
+def run_and_commit(session: Session, statements: Sequence[Statement]) -> None:
+    """The last statements of a transaction and its commit in one go, for the door that owns the transaction.
+
+    If one of them fails, nothing is committed. The session's own commit then finds nothing left to do.
+    """
+    with _driver(session, statements) as driver, driver.pipeline():
+        for statement in statements:
+            _execute(driver, statement)
+        driver.commit()
+
+
+@contextmanager
+def _driver(session: Session, statements: Sequence[Statement]) -> Iterator[psycopg.Connection[Any]]:
+    """The driver's own connection of a session's transaction; what goes wrong on it is SQLAlchemy's error."""
     connection = session.connection()
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     try:
-        if len(statements) == 1:
-            return [_rows(driver.cursor(row_factory=namedtuple_row).execute(*statements[0]))]
-        with driver.pipeline():
-            cursors = [driver.cursor(row_factory=namedtuple_row).execute(*statement) for statement in statements]
-        return [_rows(cursor) for cursor in cursors]
+        yield driver
     except psycopg.Error as trouble:
         broken = driver.closed
         if broken:
@@ -118,8 +138,37 @@ def run_together(session: Session, statements: Sequence[Statement]) -> list[list
         raise DBAPIError.instance(sql, None, trouble, psycopg.Error, connection_invalidated=broken) from trouble
 
 
+def _execute(driver: psycopg.Connection[Any], statement: Statement) -> psycopg.Cursor[Any]:
+    sql, said = statement
+    plain = {name: _array(value) if type(value) is list else value for name, value in said.items()}
+    return driver.cursor(row_factory=namedtuple_row).execute(sql, plain)
+
+
 def _rows(cursor: psycopg.Cursor[Any]) -> list[Any]:
     return [] if cursor.rownumber is None else cursor.fetchall()
+
+
+def _array(values: list[Any]) -> str:
+    """PostgreSQL's text for an array, which the statement casts: the driver's own way takes eight times as long."""
+    return "{" + ",".join([_ELEMENTS[type(value)](value) for value in values]) + "}"
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+_ELEMENTS: dict[type, Callable[[Any], str]] = {
+    type(None): lambda value: "NULL",
+    bool: lambda value: "t" if value else "f",
+    int: int.__repr__,
+    Money: int.__repr__,
+    Decimal: str,
+    str: _quoted,
+    bytes: lambda value: f'"\\\\x{value.hex()}"',
+    date: lambda value: value.isoformat(),
+    datetime: lambda value: f'"{value.isoformat()}"',
+}
 
 
 class Ready:
@@ -133,12 +182,16 @@ class Ready:
         self._compiled: tuple[str, Mapping[str, Any]] | None = None
 
     def rows(self, session: Session, **said: Any) -> list[Any]:
+        session.flush()
+        return run(session, *self.asking(**said))
+
+    def asking(self, **said: Any) -> Statement:
+        """What `rows` runs, for `run_together`; nothing is flushed for it."""
         if self._compiled is None:
             compiled = self._question.compile(dialect=PGDialect_psycopg())  # type: ignore[no-untyped-call]
             self._compiled = str(compiled), compiled.params
         sql, given = self._compiled
-        session.flush()
-        return run(session, sql, {**given, **said})
+        return sql, {**given, **said}
 
 
 def loaded(session: Session, row: AnyRow) -> AnyRow:

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from sqlalchemy.orm import Session
 
-from adapters.api.operations import Call, operation
+from adapters.api.operations import Call, Many, operation
 from adapters.api.shapes import Body, Coded, Id, Named, local
 from hub import booking, journeys
 from hub.booking import HoldUnknown, Offer, Wish
+from hub.db import Statement
 from hub.faults import Fault, Missing
 from hub.trust import RecordUnknown
 from hub.units import day_of
@@ -152,21 +153,27 @@ def release(call: Call[None]) -> None:
     booking.release(call.session, call.caller, hold_id=call.number("hold_id"))
 
 
-def book_many(session: Session, calls: Sequence[Call[BookingWish]]) -> list[AppointmentView | Fault]:
+def _book_many(
+    session: Session, calls: Sequence[Call[BookingWish]], looked: Sequence[Any]
+) -> tuple[list[AppointmentView | Fault], list[Statement]]:
     """`book` for calls that arrived at the same moment."""
     wishes = []
     for call in calls:
         said = call.body
         call.about(person_id=said.person_id, subject=f"slot/{said.slot_id}")
         wishes.append(Wish(call.caller, said.slot_id, said.person_id, said.channel, said.reason))
-    answers = booking.book_many(session, wishes)
-    return [
+    answers, writes = booking.taking(session, wishes, looked)
+    views = [
         answer if isinstance(answer, Fault) else _view(call, answer)
         for call, answer in zip(calls, answers, strict=True)
     ]
+    return views, writes
 
 
-@operation("POST", "/appointments", tag="booking", body=BookingWish, answer=AppointmentView, status=201, many=book_many)
+_TOGETHER = Many(lambda bodies: booking.looking(said.person_id for said in bodies), _book_many)
+
+
+@operation("POST", "/appointments", tag="booking", body=BookingWish, answer=AppointmentView, status=201, many=_TOGETHER)
 def book(call: Call[BookingWish]) -> AppointmentView:
     """Book a place for a person."""
     wish = call.body

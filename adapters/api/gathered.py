@@ -17,6 +17,7 @@ from adapters import door
 from adapters.api.operations import Call, Operation
 from adapters.gather import Gatherer
 from hub import trust
+from hub.db import PLAN_ONCE, run_together
 from hub.faults import Fault
 from hub.trust import Caller, Door
 
@@ -48,7 +49,10 @@ async def outcome(operation: Operation, asked: Asked) -> bytes:
 
 def _batch(operation: Operation, session: Session, asked: Sequence[Asked]) -> list[bytes | Fault]:
     assert operation.many is not None
-    outcomes: list[Any] = list(trust.bearers(session, [(one.token, one.arrived) for one in asked]))
+    asking = [PLAN_ONCE, trust.asking_bearers(one.token for one in asked)]
+    asking.append(operation.many.asking([one.body for one in asked]))
+    _, known, found = run_together(session, asking)
+    outcomes: list[Any] = list(trust.bearers_in(known, [(one.token, one.arrived) for one in asked]))
     calls = {}
     for n, (one, caller) in enumerate(zip(asked, outcomes, strict=True)):
         if isinstance(caller, Caller):
@@ -56,8 +60,9 @@ def _batch(operation: Operation, session: Session, asked: Sequence[Asked]) -> li
             calls[n] = Call(session, caller, one.body, {})
     if not calls:
         return outcomes
-    answers = operation.many(session, list(calls.values()))
-    trust.audit_many(session, [_audited(operation, *pair) for pair in zip(calls.values(), answers, strict=True)])
+    answers, writes = operation.many.work(session, list(calls.values()), found)
+    audited = [_audited(operation, *pair) for pair in zip(calls.values(), answers, strict=True)]
+    door.with_commit(session, [*writes, trust.auditing(audited)])
     for n, answer in zip(calls, answers, strict=True):
         outcomes[n] = answer if isinstance(answer, Fault) else msgspec.json.encode(answer)
     return outcomes

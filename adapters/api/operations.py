@@ -9,11 +9,12 @@ in openapi/api.json follow from it. Its function runs inside the transaction of 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 from sqlalchemy.orm import Session
 
+from hub.db import Statement
 from hub.faults import Fault
 from hub.trust import Caller
 
@@ -46,16 +47,27 @@ class Call(Generic[B]):
 
 
 Stands = Callable[[Session, Caller, str], None]
-Many = Callable[[Session, Sequence[Call[Any]]], Sequence[Any]]
+
+
+class Many(NamedTuple):
+    """How an operation works on calls that share a transaction.
+
+    `asking` is what it asks about their bodies, sent along with the question who calls. `work` gets the calls of
+    whom is believed and the rows of that; it answers an outcome or a Fault for each, and the statements still to be
+    written, which go with the commit.
+    """
+
+    asking: Callable[[Sequence[Any]], Statement]
+    work: Callable[[Session, Sequence[Call[Any]], Sequence[Any]], tuple[Sequence[Any], Sequence[Statement]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """`names` are the refusals about what the URL itself names: they are 404, elsewhere the same is 422.
 
-    `many` does the same for a batch of calls, answering an outcome or a Fault for each: a hot operation whose
-    calls share a transaction. `stands` is for what money depends on: such a call needs a key, and before an old
-    answer is repeated it refuses what has been undone since.
+    `many` does the same for a batch of calls: a hot operation whose calls share a transaction. `stands` is for what
+    money depends on: such a call needs a key, and before an old answer is repeated it refuses what has been undone
+    since.
     """
 
     method: str

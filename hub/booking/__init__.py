@@ -9,7 +9,7 @@ limits.py ..... dated rules per card
 telling.py .... what the hospital and the citizen are told
 """
 
-from hub.booking.book import HOLD_LASTS, Wish, book, book_many, hold, release
+from hub.booking.book import HOLD_LASTS, Wish, book, book_many, hold, looking, release, taking
 from hub.booking.calendar import Offer, add_schedule, block, make_slots, offer, offers, schedules, search, unblock
 from hub.booking.change import (
     appointment,
@@ -77,6 +77,7 @@ __all__ = [
     "fulfil",
     "hold",
     "limits_in_force",
+    "looking",
     "make_slots",
     "noshow",
     "offer",
@@ -86,5 +87,6 @@ __all__ = [
     "schedules",
     "search",
     "set_limits",
+    "taking",
     "unblock",
 ]

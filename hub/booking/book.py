@@ -7,20 +7,20 @@ late disturb nobody; the locked slots then decide. A refusal in a batch is a val
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, any_, bindparam, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, class_mapper
 
 from hub import people, trust
-from hub.booking.calendar import Offer, offers
+from hub.booking.calendar import Offer, asking_offers, offers_in
 from hub.booking.faults import AlreadyBooked, HoldUnknown, SlotBlocked, SlotPast, SlotReserved, SlotTaken, SlotUnknown
-from hub.booking.limits import COUNTED, judge, limits_in_force
-from hub.booking.places import lock_cards, lock_places, move_counters
+from hub.booking.limits import COUNTED, asking_limits, judge
+from hub.booking.places import lock_places, locking_cards, locking_places, move_counters, places_in
 from hub.booking.tables import APPOINTMENT, CHANNELS, Appointment, Hold
-from hub.booking.telling import spoken, tell_many
-from hub.db import Instant, Ready, loaded, run
+from hub.booking.telling import spoken, telling
+from hub.db import Instant, Ready, Statement, loaded, run, run_together
 from hub.faults import Fault, Invalid, Problem
 from hub.trust import Caller
 from hub.units import day_of
@@ -90,8 +90,27 @@ def book_many(session: Session, wishes: Sequence[Wish]) -> list[Appointment | Fa
 
     A card comes once in a round: what it asks for a second time is decided after the first is known.
     """
+    session.flush()
+    answers, writes = taking(session, wishes, run(session, *looking(wish.person_id for wish in wishes)))
+    run_together(session, writes)
+    return [answer if isinstance(answer, Fault) else loaded(session, answer) for answer in answers]
+
+
+def looking(person_ids: Iterable[int]) -> Statement:
+    """What a batch asks before anything else, for a door that runs it together with its own question."""
+    return people.asking_clusters(set(person_ids))
+
+
+def taking(
+    session: Session, wishes: Sequence[Wish], looked: Iterable[Any]
+) -> tuple[list[Appointment | Fault], list[Statement]]:
+    """`book_many` but for its last statements, which the door runs together with its own.
+
+    `looked` are the rows of `looking`. The appointments are no part of the session.
+    """
     cases = [_Case(wish, order) for order, wish in enumerate(wishes)]
-    of_card = people.clusters(session, {wish.person_id for wish in wishes})
+    of_card = people.clusters_in(looked)
+    writes: list[Statement] = []
     waiting: list[_Case] = []
     for case in cases:
         case.ids = of_card.get(case.wish.person_id, ())
@@ -105,9 +124,10 @@ def book_many(session: Session, wishes: Sequence[Wish]) -> list[Appointment | Fa
         for case in waiting:
             (later if case.ids[0] in seen else now).append(case)
             seen.add(case.ids[0])
-        _round(session, now)
+        run_together(session, writes)
+        writes = _round(session, now)
         waiting = later
-    return [case.answer for case in cases]  # type: ignore[misc]
+    return [case.answer for case in cases], writes  # type: ignore[misc]
 
 
 def hold(session: Session, caller: Caller, *, slot_id: int, person_id: int, channel: str) -> Hold:
@@ -119,7 +139,6 @@ def hold(session: Session, caller: Caller, *, slot_id: int, person_id: int, chan
     """
     wish = Wish(caller, slot_id, person_id, channel)
     case = _Case(wish, 0, check_person(session, caller, person_id=person_id, channel=channel))
-    lock_cards(session, [case.ids])
     _prepare(session, [case])
     if isinstance(case.answer, Fault):
         raise case.answer
@@ -194,8 +213,12 @@ def refusal(
 
 def standing_of(session: Session, person_ids: Iterable[int], *, around: Iterable[Offer]) -> Sequence[Any]:
     """What these people have booked within the reach of any limit of these slots, as rows of Appointment."""
-    starts = [offer.start_at for offer in around]
-    return _STANDING.rows(session, ids=list(person_ids), first=min(starts) - REACH, last=max(starts) + REACH)
+    session.flush()
+    return run(session, *_asking_standing(person_ids, since=min(offer.start_at for offer in around) - REACH))
+
+
+def _asking_standing(person_ids: Iterable[int], *, since: datetime) -> Statement:
+    return _STANDING.asking(ids=list(person_ids), since=since)
 
 
 def _may_not(session: Session, wish: Wish, ids: tuple[int, ...]) -> Fault | None:
@@ -211,32 +234,30 @@ def _may_not(session: Session, wish: Wish, ids: tuple[int, ...]) -> Fault | None
     return None
 
 
-def _round(session: Session, cases: list[_Case]) -> None:
-    lock_cards(session, (case.ids for case in cases))
+def _round(session: Session, cases: list[_Case]) -> list[Statement]:
     _prepare(session, cases)
     wanted = [case for case in cases if case.open]
-    if not wanted:
-        return
-    _take(session, wanted)
-    booked = [(c.wish.caller, c.answer, c.offer) for c in wanted if isinstance(c.answer, Appointment) and c.offer]
-    _let_hospitals_see(session, [(caller, row) for caller, row, _ in booked])
-    tell_many(session, "appointment.booked", booked)
+    return _take(session, wanted) if wanted else []
 
 
 def _prepare(session: Session, cases: list[_Case]) -> None:
-    """Everything up to the race: slots as they stand, what each card has, holds, and the ladder."""
-    at = max(case.wish.caller.at for case in cases)
-    found = offers(session, {case.wish.slot_id for case in cases}, at=at)
+    """Everything up to the race: cards locked, slots as they stand, what each card has, holds, and the ladder."""
+    ats = [case.wish.caller.at for case in cases]
+    owner = {person_id: case for case in cases for person_id in case.ids}
+    asked = [
+        locking_cards(case.ids for case in cases),
+        asking_offers({case.wish.slot_id for case in cases}, at=max(ats)),
+        asking_limits(day_of(min(ats))),
+        _asking_standing(owner, since=min(ats) - REACH),
+    ]
+    _, offered, rules, standing = run_together(session, asked)
+    found = offers_in(offered)
     for case in cases:
         case.offer = found.get(case.wish.slot_id)
         if case.offer is None:
             case.answer = SlotUnknown(slot_id=case.wish.slot_id)
     known = [case for case in cases if case.offer is not None]
-    if not known:
-        return
-    rules = limits_in_force(session, {day_of(offer.start_at) for offer in found.values()})
-    owner = {person_id: case for case in known for person_id in case.ids}
-    for row in standing_of(session, owner, around=found.values()):
+    for row in standing:
         owner[row.person_id].standing.append(row)
     holds = _own_holds(session, known) if any(offer.held for offer in found.values()) else {}
     for case in known:
@@ -247,13 +268,12 @@ def _prepare(session: Session, cases: list[_Case]) -> None:
             case.answer = SlotTaken(**slot_facts(case.offer))
 
 
-def _let_hospitals_see(session: Session, booked: Iterable[tuple[Caller, Appointment]]) -> None:
+def _letting_hospitals_see(booked: Iterable[tuple[Caller, Appointment, Offer]]) -> Statement:
     rows = [
         (caller, row.person_id, row.organisation_id, f"appointment/{row.id}", row.end_at + SEEN_AFTER)
-        for caller, row in booked
+        for caller, row, _ in booked
     ]
-    if rows:
-        trust.grant_many(session, "appointment", rows)
+    return trust.granting("appointment", rows)
 
 
 def slot_facts(offer: Offer) -> dict[str, object]:
@@ -281,36 +301,52 @@ def _own_holds(session: Session, cases: Iterable[_Case]) -> dict[tuple[int, int,
     }
 
 
-def _take(session: Session, cases: Sequence[_Case]) -> None:
-    """Lock, give out what is left in order of arrival, write the appointments in one statement.
+def _take(session: Session, cases: Sequence[_Case]) -> list[Statement]:
+    """Lock, give out what is left in order of arrival, answer what writes the appointments and tells of them.
 
     Whoever holds a place comes first: it is theirs.
     """
     holds = [case.hold_id for case in cases if case.hold_id is not None]
-    places = lock_places(session, (case.wish.slot_id for case in cases), at=cases[0].wish.caller.at, giving_back=holds)
-    items = []
+    seen = [(case.wish.person_id, case.offer.organisation_id) for case in cases if case.offer is not None]
+    asked = [
+        locking_places(case.wish.slot_id for case in cases),
+        people.asking_snapshots(seen),
+        (_NUMBERS, {"n": len(cases)}),
+    ]
+    locked, persons, numbers = run_together(session, asked)
+    places = places_in(session, locked, at=cases[0].wish.caller.at, giving_back=holds)
+    items: list[dict[str, Any]] = []
+    booked: list[tuple[Caller, Appointment, Offer]] = []
     for case in sorted(cases, key=lambda case: (case.hold_id is None, case.order)):
-        number = places[case.wish.slot_id].take()
-        if number is not None:
-            items.append(_taking(case, number))
-    taken: dict[tuple[int, int], Appointment] = {}
-    if items:
-        made = run(session, _TAKE, {name: [item[name] for item in items] for name in items[0]})
-        ids = {(row.slot_id, row.person_id): row.id for row in made}
-        for item in items:
-            key = item["slot_id"], item["person_id"]
-            row = Appointment(id=ids[key], state=APPOINTMENT.start, version=1, cancel_reason=None, **item)
-            taken[key] = loaded(session, row)
-    for case in cases:
         assert case.offer is not None
-        case.answer = taken.get((case.wish.slot_id, case.wish.person_id)) or SlotTaken(**slot_facts(case.offer))
+        number = places[case.wish.slot_id].take()
+        if number is None:
+            case.answer = SlotTaken(**slot_facts(case.offer))
+        else:
+            item = _taking(case, numbers[len(items)].id, number)
+            case.answer = _as_appointment(item)
+            items.append(item)
+            booked.append((case.wish.caller, case.answer, case.offer))
+    if not items:
+        return []
+    written = _TAKE, {name: [item[name] for item in items] for name in items[0]}
+    told = telling("appointment.booked", booked, people.snapshots_in(persons, seen))
+    return [written, _letting_hospitals_see(booked), *told]
 
 
-def _taking(case: _Case, queue_number: int) -> dict[str, Any]:
-    """The columns of the appointment that takes a place."""
+def _as_appointment(columns: dict[str, Any]) -> Appointment:
+    """A row just taken, as reading it back would give it; setting its attributes one by one costs ten times as much."""
+    row = class_mapper(Appointment).class_manager.new_instance()
+    row.__dict__.update(columns, state=APPOINTMENT.start, version=1, cancel_reason=None)
+    return row
+
+
+def _taking(case: _Case, appointment_id: int, queue_number: int) -> dict[str, Any]:
+    """The columns of the appointment that takes a place, but for those that are the same for every new one."""
     wish, offer = case.wish, case.offer
     assert offer is not None
     return {
+        "id": appointment_id,
         "slot_id": wish.slot_id,
         "person_id": wish.person_id,
         "queue_number": queue_number,
@@ -343,8 +379,7 @@ _STANDING = Ready(
     )
     .where(
         Appointment.person_id == any_(bindparam("ids", type_=ARRAY(BigInteger))),
-        Appointment.start_at > bindparam("first", type_=Instant),
-        Appointment.start_at < bindparam("last", type_=Instant),
+        Appointment.start_at > bindparam("since", type_=Instant),
         or_(*(Appointment.state == state for state in COUNTED)),
     )
     .order_by(Appointment.start_at)
@@ -354,23 +389,26 @@ _STANDING = Ready(
 _TAKE = """
 WITH item AS (
     SELECT * FROM unnest(
-        %(slot_id)s::bigint[], %(person_id)s::bigint[], %(queue_number)s::bigint[], %(channel)s::text[],
-        %(reason)s::text[], %(referral_id)s::bigint[], %(organisation_id)s::text[], %(department_id)s::text[],
-        %(practitioner_id)s::text[], %(service_id)s::text[], %(start_at)s::timestamptz[], %(end_at)s::timestamptz[],
+        %(id)s::bigint[], %(slot_id)s::bigint[], %(person_id)s::bigint[], %(queue_number)s::bigint[],
+        %(channel)s::text[], %(reason)s::text[], %(referral_id)s::bigint[], %(organisation_id)s::text[],
+        %(department_id)s::text[], %(practitioner_id)s::text[], %(service_id)s::text[],
+        %(start_at)s::timestamptz[], %(end_at)s::timestamptz[],
         %(booked_by)s::text[], %(booked_by_organisation)s::text[], %(booked_at)s::timestamptz[],
         %(changed_at)s::timestamptz[]
-    ) AS i(slot_id, person_id, queue_number, channel, reason, referral_id, organisation_id, department_id,
+    ) AS i(id, slot_id, person_id, queue_number, channel, reason, referral_id, organisation_id, department_id,
            practitioner_id, service_id, start_at, end_at, booked_by, booked_by_organisation, booked_at, changed_at)
 ), moved AS (
     UPDATE slot SET taken = slot.taken + n.n, issued = slot.issued + n.n
     FROM (SELECT slot_id, count(*) AS n FROM item GROUP BY slot_id) AS n
     WHERE slot.id = n.slot_id
 )
-INSERT INTO appointment (slot_id, person_id, queue_number, channel, reason, referral_id, organisation_id,
+INSERT INTO appointment (id, slot_id, person_id, queue_number, channel, reason, referral_id, organisation_id,
     department_id, practitioner_id, service_id, start_at, end_at, booked_by, booked_by_organisation, booked_at,
-    changed_at, state, version)
-SELECT slot_id, person_id, queue_number, channel, reason, referral_id, organisation_id, department_id,
+    changed_at, state, version) OVERRIDING SYSTEM VALUE
+SELECT id, slot_id, person_id, queue_number, channel, reason, referral_id, organisation_id, department_id,
     practitioner_id, service_id, start_at, end_at, booked_by, booked_by_organisation, booked_at, changed_at, 'booked', 1
 FROM item
-RETURNING id, slot_id, person_id
 """
+
+# Known before they are written, so that all a batch writes can be sent at once.
+_NUMBERS = "SELECT nextval('appointment_id_seq') AS id FROM generate_series(1, %(n)s)"

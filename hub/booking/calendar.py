@@ -4,7 +4,7 @@ A search may be stale the moment it is answered: its freshness is `caller.at`, a
 book decide.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from hub import directory, trust
 from hub.booking.faults import ScheduleOverlaps, SlotUnknown
 from hub.booking.tables import POOLS, SLOT, Hold, Schedule, Slot
-from hub.db import Instant, Ready
+from hub.db import Instant, Ready, Statement, run
 from hub.directory import Department, Organisation, Practitioner, Service
 from hub.faults import Invalid, Problem
 from hub.trust import Caller
@@ -171,7 +171,17 @@ def search(
 
 def offers(session: Session, slot_ids: Collection[int], *, at: datetime) -> dict[int, Offer]:
     """Slots by id, as they stand; past ones too. An id that was never given is simply absent."""
-    rows = _OFFERS_BY_ID.rows(session, at=at, ids=list(slot_ids))
+    session.flush()
+    return offers_in(run(session, *asking_offers(slot_ids, at=at)))
+
+
+def asking_offers(slot_ids: Collection[int], *, at: datetime) -> Statement:
+    """What `offers` runs, for who runs it together with others; `offers_in` reads its rows."""
+    return _OFFERS_BY_ID.asking(at=at, ids=list(slot_ids))
+
+
+def offers_in(rows: Iterable[Any]) -> dict[int, Offer]:
+    """What `offers` answers, from the rows of `asking_offers`."""
     return {row.slot_id: _offer(row) for row in rows}
 
 

@@ -18,7 +18,7 @@ from hub import trust
 from hub.booking.calendar import Offer
 from hub.booking.faults import LimitReached
 from hub.booking.tables import Limit
-from hub.db import Ready
+from hub.db import Ready, Statement, run
 from hub.trust import Caller
 from hub.units import day_of
 
@@ -69,7 +69,13 @@ def set_limits(
 
 def limits_in_force(session: Session, days: Collection[date]) -> Sequence[Any]:
     """The rows of `Limit` that hold on any of these days; which day each holds on, `judge` looks at."""
-    return _IN_FORCE.rows(session, first=min(days), last=max(days))
+    session.flush()
+    return run(session, *asking_limits(min(days), max(days)))
+
+
+def asking_limits(first: date, last: date = date.max) -> Statement:
+    """What `limits_in_force` runs, for who runs it together with others."""
+    return _IN_FORCE.asking(first=first, last=last)
 
 
 def judge(wanted: Offer, standing: Iterable[Any], rules: Iterable[Any]) -> LimitReached | None:

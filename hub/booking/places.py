@@ -7,12 +7,13 @@ that locks and updates at once may still count with values from before it waited
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, any_, bindparam, select, text, update
 from sqlalchemy.orm import Session
 
 from hub.booking.tables import Slot
-from hub.db import Ready, run
+from hub.db import Ready, Statement, run
 
 _CARD_LOCK = 421_201
 
@@ -36,20 +37,37 @@ class Place:
 
 def lock_cards(session: Session, clusters: Iterable[tuple[int, ...]]) -> None:
     """Two requests of one card are decided one after the other. Taken before any slot, in order."""
-    run(session, _LOCK_CARDS, {"lock": _CARD_LOCK, "cards": sorted({ids[0] % 2**31 for ids in clusters})})
+    run(session, *locking_cards(clusters))
+
+
+def locking_cards(clusters: Iterable[tuple[int, ...]]) -> Statement:
+    """What `lock_cards` runs, for who runs it together with others."""
+    return _LOCK_CARDS, {"lock": _CARD_LOCK, "cards": sorted({ids[0] % 2**31 for ids in clusters})}
 
 
 def lock_places(
     session: Session, slot_ids: Iterable[int], *, at: datetime, giving_back: Iterable[int] = ()
 ) -> dict[int, Place]:
     """Lock slots until the end of the transaction; holds that are given back or have expired at `at` make room."""
-    ids, back = sorted(set(slot_ids)), list(giving_back)
+    session.flush()
+    return places_in(session, run(session, *locking_places(slot_ids)), at=at, giving_back=giving_back)
+
+
+def locking_places(slot_ids: Iterable[int]) -> Statement:
+    """What `lock_places` begins with, for who runs it together with others; `places_in` goes on with its rows."""
+    return _LOCK_PLACES.asking(ids=sorted(set(slot_ids)))
+
+
+def places_in(
+    session: Session, rows: Iterable[Any], *, at: datetime, giving_back: Iterable[int] = ()
+) -> dict[int, Place]:
+    """What `lock_places` answers, from the rows of `locking_places`."""
+    back = list(giving_back)
     places = {
-        row.id: Place(row.issued, row.capacity - row.taken - row.held, row.held, row.state == "free")
-        for row in _LOCK_PLACES.rows(session, ids=ids)
+        row.id: Place(row.issued, row.capacity - row.taken - row.held, row.held, row.state == "free") for row in rows
     }
     if back or any(place.held and place.room < 1 for place in places.values()):
-        for row in session.execute(_SWEEP, {"slots": ids, "back": back, "at": at}):
+        for row in session.execute(_SWEEP, {"slots": list(places), "back": back, "at": at}):
             places[row.id].room += row.n
             places[row.id].held -= row.n
     return places

@@ -1,6 +1,6 @@
 """What booking has to tell: the hospital a message, the citizen a sentence, in the verb's transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from hub import exchange, people
 from hub.booking.calendar import Offer
 from hub.booking.tables import Appointment
+from hub.db import Statement, run_together
 from hub.trust import Caller
 from hub.units import CHINA
 
@@ -35,15 +36,15 @@ def spoken(instant: datetime) -> tuple[str, str]:
     return chinese, f"{local:%a} {local.day} {local:%b} {local:%H:%M}"
 
 
-def tell_many(
-    session: Session,
+def telling(
     kind: str,
     changes: Sequence[tuple[Caller, Appointment, Offer]],
-) -> None:
-    """Post each change to its hospital and to its citizen; order is kept per person."""
-    if not changes:
-        return
-    persons = people.snapshots(session, [(row.person_id, row.organisation_id) for _, row, _ in changes])
+    persons: Mapping[tuple[int, str | None], dict[str, Any]],
+) -> list[Statement]:
+    """What posts each change to its hospital and to its citizen; order is kept per person.
+
+    `persons` are their snapshots as the hospitals know them.
+    """
     rows: list[tuple[Caller, exchange.Posted]] = []
     for caller, row, offer in changes:
         person = persons[row.person_id, row.organisation_id]
@@ -51,12 +52,13 @@ def tell_many(
         rows.append((caller, (row.organisation_id, lane, kind, _snapshot(row, offer, person))))
         if person["telephone"]:
             rows.append((caller, ("sms", lane, "notice", _notice(kind, row, offer, person))))
-    exchange.post_many(session, rows)
+    return exchange.posting_many(rows)
 
 
 def tell(session: Session, caller: Caller, kind: str, row: Appointment, offer: Offer) -> None:
-    """The same for one change."""
-    tell_many(session, kind, [(caller, row, offer)])
+    """Post a change to its hospital and to its citizen."""
+    persons = people.snapshots(session, [(row.person_id, row.organisation_id)])
+    run_together(session, telling(kind, [(caller, row, offer)], persons))
 
 
 def _snapshot(row: Appointment, offer: Offer, person: dict[str, Any]) -> dict[str, Any]:

@@ -112,15 +112,16 @@ def post(
 
 def post_many(session: Session, rows: Sequence[tuple[Caller, Posted]]) -> list[int]:
     """The same for a batch, each row under its own caller's trace, in one statement; ids in the order given."""
-    return sorted(row.id for statement in _posting(rows) for row in run(session, *statement))
+    return sorted(row.id for statement in posting_many(rows) for row in run(session, *statement))
 
 
 def posting(caller: Caller, rows: Sequence[Posted]) -> list[Statement]:
     """What `post_many` runs for one caller, for a verb that runs it together with others."""
-    return _posting([(caller, row) for row in rows])
+    return posting_many([(caller, row) for row in rows])
 
 
-def _posting(rows: Sequence[tuple[Caller, Posted]]) -> list[Statement]:
+def posting_many(rows: Sequence[tuple[Caller, Posted]]) -> list[Statement]:
+    """What `post_many` runs."""
     if not rows:
         return []
     destinations, subjects, kinds, snapshots = map(list, zip(*(posted for _, posted in rows), strict=True))

@@ -12,7 +12,16 @@ signin.py ...... one-time codes to a person's telephone
 from hub.people.deaths import Death, PersonDied, died_on, record_death, require_alive, take_back_death
 from hub.people.documents import CitizenNumberWrong, birth_date_of, check_digit, citizen_number, gender_of, uscc_check
 from hub.people.family import Family, family_of, link_family, may_act_for, represented
-from hub.people.looking_up import clusters, look_up, snapshot, snapshots
+from hub.people.looking_up import (
+    asking_clusters,
+    asking_snapshots,
+    clusters,
+    clusters_in,
+    look_up,
+    snapshot,
+    snapshots,
+    snapshots_in,
+)
 from hub.people.persons import (
     Card,
     Identifier,
@@ -42,6 +51,8 @@ __all__ = [
     "Person",
     "PersonDied",
     "PersonUnknown",
+    "asking_clusters",
+    "asking_snapshots",
     "birth_date_of",
     "card_number",
     "change_telephone",
@@ -49,6 +60,7 @@ __all__ = [
     "citizen_number",
     "cluster",
     "clusters",
+    "clusters_in",
     "died_on",
     "family_of",
     "gender_of",
@@ -68,6 +80,7 @@ __all__ = [
     "sign_in",
     "snapshot",
     "snapshots",
+    "snapshots_in",
     "take_back_death",
     "uscc_check",
 ]

@@ -1,15 +1,18 @@
 """Persons looked up: one by whoever has to do with them, or many at once for a batch."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, any_, bindparam, select
 from sqlalchemy.orm import Session, aliased
 
-from hub.db import Ready, run
+from hub.db import Ready, Statement, run
 from hub.people.persons import Identifier, Person, PersonUnknown, cluster, opened, person
 from hub.trust import Caller, RecordUnknown, admit, require
+
+Seen = tuple[int, str | None]
+"""A person, and the organisation whose record number of them is wanted."""
 
 
 def look_up(session: Session, caller: Caller, person_id: int) -> Person:
@@ -35,8 +38,19 @@ def look_up(session: Session, caller: Caller, person_id: int) -> Person:
 
 def clusters(session: Session, person_ids: Collection[int]) -> dict[int, tuple[int, ...]]:
     """For each person all person ids of the card, in order; who does not exist is absent. One statement."""
+    session.flush()
+    return clusters_in(run(session, *asking_clusters(person_ids)))
+
+
+def asking_clusters(person_ids: Collection[int]) -> Statement:
+    """What `clusters` runs, for who runs it together with others; `clusters_in` reads its rows."""
+    return _CLUSTERS.asking(ids=list(person_ids))
+
+
+def clusters_in(rows: Iterable[Any]) -> dict[int, tuple[int, ...]]:
+    """What `clusters` answers, from the rows of `asking_clusters`."""
     found: dict[int, list[int]] = defaultdict(list)
-    for person_id, same_card in _CLUSTERS.rows(session, ids=list(person_ids)):
+    for person_id, same_card in rows:
         found[person_id].append(same_card)
     return {person_id: tuple(ids) for person_id, ids in found.items()}
 
@@ -49,13 +63,20 @@ def snapshot(session: Session, person_id: int, organisation_id: str | None) -> d
     return found[person_id, organisation_id]
 
 
-def snapshots(
-    session: Session, wanted: Iterable[tuple[int, str | None]]
-) -> dict[tuple[int, str | None], dict[str, Any]]:
+def snapshots(session: Session, wanted: Iterable[Seen]) -> dict[Seen, dict[str, Any]]:
     """The same for many (person, organisation) at once; who does not exist is absent. One statement."""
     pairs = list(set(wanted))
-    said = {"persons": [person_id for person_id, _ in pairs], "systems": [_local(at) for _, at in pairs]}
     session.flush()
+    return snapshots_in(run(session, *asking_snapshots(pairs)), pairs)
+
+
+def asking_snapshots(pairs: Sequence[Seen]) -> Statement:
+    """What `snapshots` runs, for who runs it together with others; `snapshots_in` reads its rows."""
+    return _SNAPSHOTS, {"persons": [person_id for person_id, _ in pairs], "systems": [_local(at) for _, at in pairs]}
+
+
+def snapshots_in(rows: Iterable[Any], pairs: Sequence[Seen]) -> dict[Seen, dict[str, Any]]:
+    """What `snapshots` answers, from the rows of `asking_snapshots`."""
     return {
         pairs[row.n - 1]: {
             "person_id": row.id,
@@ -67,7 +88,7 @@ def snapshots(
             "telephone": opened(row.telephone),
             "mrn": opened(row.mrn),
         }
-        for row in run(session, _SNAPSHOTS, said)
+        for row in rows
     }
 
 

@@ -8,15 +8,16 @@ grants.py ........ which organisation may see which person, and admit()
 audit.py ......... one row a call, chained in batches afterwards
 """
 
-from hub.trust.audit import Audit, AuditSeal, audit, audit_many, audit_row, auditing, chain
+from hub.trust.audit import Audit, AuditSeal, audit, audit_row, auditing, chain
 from hub.trust.callers import SCOPES, Caller, NotAllowed, RecordUnknown, require
 from hub.trust.credentials import (
     Credential,
     CredentialRefused,
     Door,
+    asking_bearers,
     asking_keyed,
     bearer,
-    bearers,
+    bearers_in,
     issue_access_key,
     issue_mllp_peer,
     issue_token,
@@ -26,7 +27,7 @@ from hub.trust.credentials import (
     revoke,
     systems_of,
 )
-from hub.trust.grants import BreakGlassNeedsReason, Grant, acts_for, admit, break_glass, end_grants, grant, grant_many
+from hub.trust.grants import BreakGlassNeedsReason, Grant, acts_for, admit, break_glass, end_grants, grant, granting
 from hub.trust.sealing import Keyring, Sealed, SealedBytes, SealedJson, blind, install, seal, unseal
 from hub.trust.sessions import (
     CodeExpired,
@@ -71,20 +72,20 @@ __all__ = [
     "acts_for",
     "add_staff",
     "admit",
+    "asking_bearers",
     "asking_keyed",
     "audit",
-    "audit_many",
     "audit_row",
     "auditing",
     "bearer",
-    "bearers",
+    "bearers_in",
     "blind",
     "break_glass",
     "chain",
     "close_session",
     "end_grants",
     "grant",
-    "grant_many",
+    "granting",
     "install",
     "issue_access_key",
     "issue_mllp_peer",

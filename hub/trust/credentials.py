@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, CheckConstraint, Index, LargeBinary, UniqueConstraint, any_, bindparam, select
+from sqlalchemy import CheckConstraint, Index, LargeBinary, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hub.db import Base, Ready, Statement, identity, run
+from hub.db import Base, Statement, identity, run
 from hub.faults import Forbidden
 from hub.trust.callers import Caller
 from hub.trust.sealing import Sealed, unseal
@@ -130,13 +130,17 @@ def bearer(session: Session, token: str, door: Door) -> Caller:
     return _caller(session, Credential.token_hash == _hash(token), what="Bearer", door=door)
 
 
-def bearers(session: Session, asked: Sequence[tuple[str, Door]]) -> list[Caller | CredentialRefused]:
-    """The callers behind many tokens, or for each the Fault; one statement, for calls that share a transaction."""
-    hashes = [_hash(token) for token, _ in asked]
-    known = {row.token_hash: row for row in _BY_TOKEN.rows(session, hashes=list(set(hashes)))}
+def asking_bearers(tokens: Iterable[str]) -> Statement:
+    """Asks for the callers behind many tokens, for a door that runs it together with others."""
+    return _BEARERS, {"hashes": list({_hash(token) for token in tokens})}
+
+
+def bearers_in(rows: Iterable[Any], asked: Sequence[tuple[str, Door]]) -> list[Caller | CredentialRefused]:
+    """The callers behind many tokens, or for each the Fault, from the rows of `asking_bearers`."""
+    known = {row.token_hash: row for row in rows}
     return [
-        _as_caller(known[found], at) if found in known else CredentialRefused(what="Bearer")
-        for found, (_, at) in zip(hashes, asked, strict=True)
+        _as_caller(known[found], at) if (found := _hash(token)) in known else CredentialRefused(what="Bearer")
+        for token, at in asked
     ]
 
 
@@ -213,10 +217,6 @@ _BY_ACCESS_KEY = """
 SELECT name, organisation_id, scopes, secret FROM credential
  WHERE kind = 'access-key' AND name = ANY(%(names)s::text[]) AND revoked_at IS NULL"""
 
-_BY_TOKEN = Ready(
-    select(Credential.token_hash, Credential.name, Credential.organisation_id, Credential.scopes).where(
-        Credential.kind == "token",
-        Credential.token_hash == any_(bindparam("hashes", type_=ARRAY(LargeBinary))),
-        Credential.revoked_at.is_(None),
-    )
-)
+_BEARERS = """
+SELECT token_hash, name, organisation_id, scopes FROM credential
+ WHERE kind = 'token' AND token_hash = ANY(%(hashes)s::bytea[]) AND revoked_at IS NULL"""

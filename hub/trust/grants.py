@@ -8,10 +8,11 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import msgspec
 from sqlalchemy import ColumnElement, Index, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hub.db import Base, identity, run
+from hub.db import Base, Statement, identity, run
 from hub.faults import Missing
 from hub.trust.callers import Caller, RecordUnknown
 
@@ -79,8 +80,8 @@ def grant(
     run(session, _GRANT, said)
 
 
-def grant_many(session: Session, basis: str, rows: Sequence[tuple[Caller, int, str, str, datetime]]) -> None:
-    """The same for a batch of (caller, person, organisation, source, until), from now on, in one statement."""
+def granting(basis: str, rows: Sequence[tuple[Caller, int, str, str, datetime]]) -> Statement:
+    """The same for a batch of (caller, person, organisation, source, until), from now on, as one statement."""
     said = [
         {
             "person_id": person_id,
@@ -88,13 +89,13 @@ def grant_many(session: Session, basis: str, rows: Sequence[tuple[Caller, int, s
             "basis": basis,
             "source": source,
             "kinds": ["*"],
-            "since": caller.at.isoformat(),
-            "until": until.isoformat(),
+            "since": caller.at,
+            "until": until,
             "written_by": f"{caller.kind}/{caller.id}",
         }
         for caller, person_id, organisation_id, source, until in rows
     ]
-    run(session, _GRANT_MANY, {"rows": json.dumps(said)})
+    return _GRANT_MANY, {"rows": msgspec.json.encode(said).decode()}
 
 
 def end_grants(session: Session, caller: Caller, *, source: str, until: datetime) -> None:
