@@ -7,9 +7,10 @@ import msgspec
 
 from adapters.api.operations import Call, operation
 from adapters.api.shapes import Body, local
+from adapters.statement_text import decoded, lines_with
 from hub import reconciliation
 from hub.reconciliation import BREAK, Break, BreakUnknown, Kind
-from hub.units import Money
+from hub.units import Money, day_of
 
 
 class BooksView(msgspec.Struct):
@@ -44,6 +45,46 @@ class DifferenceView(msgspec.Struct):
     action: str | None
     proposed_by: str | None
     approved_by: str | None
+    cause: str
+    cause_en: str
+    differs: list[str]
+    advice: str
+    advice_en: str
+    owner: str | None
+    assigned_by: str | None
+    assigned_at: datetime | None
+    age_working_days: int
+
+
+class FieldView(msgspec.Struct):
+    """One field as each side has it; null where the side says nothing of it."""
+
+    name: str
+    hospital: str | None
+    insurer: str | None
+    differs: bool
+
+
+class WireView(msgspec.Struct):
+    """A message heard behind the insurer's side, as it came, and what it was answered."""
+
+    message_id: int
+    kind: str
+    key: str | None
+    heard_at: datetime
+    text: str
+    answer: str | None
+
+
+class EvidenceView(msgspec.Struct):
+    """`hospital_lines` are the hospital's lines as they stand in its file."""
+
+    difference: DifferenceView
+    fields: list[FieldView]
+    hospital_file: str | None
+    hospital_received_at: datetime
+    hospital_lines: list[str]
+    messages: list[WireView]
 
 
 class EventView(msgspec.Struct):
@@ -74,6 +115,13 @@ class Remark(Body, frozen=True):
     note: str = ""
 
 
+class Assignment(Body, frozen=True):
+    """`owner` is the name with which a clerk of the bureau signs in."""
+
+    owner: str
+    note: str = ""
+
+
 @operation("GET", "/differences", tag="reconciliation", query=DifferencesQuery, answer=list[DifferenceView])
 def differences(call: Call[None]) -> list[DifferenceView]:
     """Named differences between a hospital's books and the insurer's, oldest first."""
@@ -81,7 +129,7 @@ def differences(call: Call[None]) -> list[DifferenceView]:
     rows = reconciliation.breaks_of(
         call.session, call.caller, organisation_id=asked.organisation_id, open_only=not asked.all
     )
-    return [_view(row) for row in rows]
+    return [_view(call, row) for row in rows]
 
 
 @operation("GET", "/differences/{difference_id:int}", tag="reconciliation", answer=HistoryView, names=(BreakUnknown,))
@@ -89,8 +137,8 @@ def difference(call: Call[None]) -> HistoryView:
     """One difference and what happened to it."""
     number = _about(call)
     events = reconciliation.history(call.session, call.caller, break_id=number)
-    row = call.session.get_one(Break, number)
-    return HistoryView(_view(row), [EventView(local(e.at), e.event, e.by, e.facts) for e in events])
+    row = reconciliation.break_of(call.session, call.caller, break_id=number)
+    return HistoryView(_view(call, row), [EventView(local(e.at), e.event, e.by, e.facts) for e in events])
 
 
 @operation(
@@ -105,7 +153,8 @@ def propose(call: Call[Proposal]) -> DifferenceView:
     """Say how a difference should be settled; somebody else approves it."""
     said = call.body
     return _view(
-        reconciliation.propose(call.session, call.caller, break_id=_about(call), action=said.action, note=said.note)
+        call,
+        reconciliation.propose(call.session, call.caller, break_id=_about(call), action=said.action, note=said.note),
     )
 
 
@@ -118,7 +167,7 @@ def propose(call: Call[Proposal]) -> DifferenceView:
 )
 def approve(call: Call[None]) -> DifferenceView:
     """Agree to what another has proposed; nobody approves their own proposal."""
-    return _view(reconciliation.approve(call.session, call.caller, break_id=_about(call)))
+    return _view(call, reconciliation.approve(call.session, call.caller, break_id=_about(call)))
 
 
 @operation(
@@ -131,7 +180,7 @@ def approve(call: Call[None]) -> DifferenceView:
 )
 def send_back(call: Call[Remark]) -> DifferenceView:
     """Do not agree to a proposal; the difference is open again."""
-    return _view(reconciliation.send_back(call.session, call.caller, break_id=_about(call), note=call.body.note))
+    return _view(call, reconciliation.send_back(call.session, call.caller, break_id=_about(call), note=call.body.note))
 
 
 @operation(
@@ -144,7 +193,60 @@ def send_back(call: Call[Remark]) -> DifferenceView:
 )
 def resolve(call: Call[Remark]) -> DifferenceView:
     """Say that what was approved has been done."""
-    return _view(reconciliation.resolve(call.session, call.caller, break_id=_about(call), note=call.body.note))
+    return _view(call, reconciliation.resolve(call.session, call.caller, break_id=_about(call), note=call.body.note))
+
+
+@operation(
+    "GET",
+    "/differences/{difference_id:int}/evidence",
+    tag="reconciliation",
+    answer=EvidenceView,
+    names=(BreakUnknown,),
+)
+def evidence(call: Call[None]) -> EvidenceView:
+    """Both sides field by field, the hospital's lines and the messages behind our side, unsealed for this call."""
+    found = reconciliation.evidence(call.session, call.caller, break_id=_about(call))
+    call.about(subject=f"break/{found.difference.id}", person_id=found.person_id)
+    written = lines_with(found.file.content, found.difference.setl_id) if found.file else []
+    return EvidenceView(
+        difference=_view(call, found.difference),
+        fields=[FieldView(f.name, f.hospital, f.insurer, f.differs) for f in found.fields],
+        hospital_file=found.file.name if found.file else None,
+        hospital_received_at=local(found.statement.received_at),
+        hospital_lines=written or ["\t".join(line.items) for line in found.lines],
+        messages=[
+            WireView(m.id, m.kind, m.key, local(m.heard_at), decoded(m.body), decoded(m.answer) if m.answer else None)
+            for m in found.messages
+        ],
+    )
+
+
+@operation(
+    "POST",
+    "/differences/{difference_id:int}/ownership",
+    tag="reconciliation",
+    answer=DifferenceView,
+    names=(BreakUnknown,),
+)
+def take(call: Call[None]) -> DifferenceView:
+    """Say that one works on a difference; refused when somebody else does."""
+    return _view(call, reconciliation.take(call.session, call.caller, break_id=_about(call)))
+
+
+@operation(
+    "POST",
+    "/differences/{difference_id:int}/assignment",
+    tag="reconciliation",
+    body=Assignment,
+    answer=DifferenceView,
+    names=(BreakUnknown,),
+)
+def assign(call: Call[Assignment]) -> DifferenceView:
+    """Give a difference to a clerk of the bureau, whoever has it now."""
+    said = call.body
+    return _view(
+        call, reconciliation.assign(call.session, call.caller, break_id=_about(call), owner=said.owner, note=said.note)
+    )
 
 
 def _about(call: Call[Any]) -> int:
@@ -153,9 +255,11 @@ def _about(call: Call[Any]) -> int:
     return number
 
 
-def _view(row: Break) -> DifferenceView:
+def _view(call: Call[Any], row: Break) -> DifferenceView:
     kind = Kind(row.kind)
     words, words_en = reconciliation.WORDS[kind]
+    cause, cause_en = reconciliation.cause(row)
+    advice, advice_en = reconciliation.ADVICE[kind]
     return DifferenceView(
         difference_id=row.id,
         organisation_id=row.organisation_id,
@@ -173,10 +277,19 @@ def _view(row: Break) -> DifferenceView:
         found_at=local(row.found_at),
         state=row.state,
         possible=[event for event in BREAK.allowed(row.state) if event not in ("heal", "find-again")],
-        usual_action=reconciliation.USUAL_ACTION.get(kind, "ask"),
+        usual_action=reconciliation.USUAL_ACTION[kind],
         action=row.action,
         proposed_by=row.proposed_by,
         approved_by=row.approved_by,
+        cause=cause,
+        cause_en=cause_en,
+        differs=list(reconciliation.apart(row)),
+        advice=advice,
+        advice_en=advice_en,
+        owner=row.owner,
+        assigned_by=row.assigned_by,
+        assigned_at=local(row.assigned_at) if row.assigned_at else None,
+        age_working_days=reconciliation.working_days(day_of(row.found_at), day_of(call.caller.at)),
     )
 
 

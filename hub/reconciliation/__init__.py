@@ -5,7 +5,10 @@ statements.py ... taking in files, totals and lines, each with its hash and time
 books.py ........ the insurer's side, from the ledger of settlements
 matching.py ..... what kind of difference two sides have over one settlement (pure)
 comparing.py .... totals against totals (3201), lines against lines (3202)
-breaks.py ....... the life of a difference: proposed, approved by a second person, resolved, or healed
+breaks.py ....... the life of a difference: proposed, approved by a second person, resolved, or healed; whose it is
+causes.py ....... a difference in plain words: which fields differ, why that usually is, what settles it
+evidence.py ..... both sides of a difference field by field, and the wire text behind them
+working_days.py . how old a difference is in days on which the bureau works
 board.py ........ hospitals by days, and the bridge from total A to total B
 days.py ......... a whole day of the region at once: what stands, and a bulk comparison's finds named
 breaches.py ..... amounts of one message that do not add up
@@ -25,19 +28,26 @@ from hub.reconciliation.breaches import (
     note_breaches,
 )
 from hub.reconciliation.breaks import (
-    ACTIONS,
-    USUAL_ACTION,
-    WORDS,
+    CLOSED,
     ActionUnknown,
+    BreakClosed,
+    BreakTaken,
     BreakUnknown,
+    BureauOnly,
+    ClerkUnknown,
     SamePerson,
     approve,
+    assign,
+    break_of,
     breaks_of,
+    clerks,
     history,
     propose,
     resolve,
     send_back,
+    take,
 )
+from hub.reconciliation.causes import ACTIONS, ADVICE, USUAL_ACTION, WORDS, apart, cause, vectors
 from hub.reconciliation.clearing import (
     CLEARING,
     AlreadyApplied,
@@ -50,6 +60,7 @@ from hub.reconciliation.clearing import (
 )
 from hub.reconciliation.comparing import Compared, compare_lines, compare_totals
 from hub.reconciliation.days import HOSPITAL_LINES, INSURER_LINES, Side, awaited, compare_standing, standing
+from hub.reconciliation.evidence import Evidence, Field, evidence
 from hub.reconciliation.matching import Difference, Group, Kind, Line, differences, grouped
 from hub.reconciliation.platforms import in_our_numbers
 from hub.reconciliation.sheets import (
@@ -90,12 +101,15 @@ from hub.reconciliation.tables import (
     StatementFile,
     StatementLine,
 )
+from hub.reconciliation.working_days import is_working_day, working_days
 
 __all__ = [
     "ACTIONS",
+    "ADVICE",
     "BREACH",
     "BREAK",
     "CLEARING",
+    "CLOSED",
     "FIELDS",
     "HOSPITAL_LINES",
     "INSURER_LINES",
@@ -107,19 +121,25 @@ __all__ = [
     "Amounts",
     "BreachUnknown",
     "Break",
+    "BreakClosed",
     "BreakEvent",
+    "BreakTaken",
     "BreakUnknown",
     "Bridge",
+    "BureauOnly",
     "Cell",
     "ClearingApplication",
     "ClearingDiffers",
     "ClearingSums",
     "ClearingUnknown",
+    "ClerkUnknown",
     "ColumnsNotMapped",
     "Compared",
     "Comparison",
     "Difference",
     "Entry",
+    "Evidence",
+    "Field",
     "ForeignBooks",
     "Group",
     "IdentityBreach",
@@ -143,23 +163,30 @@ __all__ = [
     "StatementLine",
     "Taken",
     "Unbalanced",
+    "apart",
     "apply_for_clearing",
     "approve",
+    "assign",
     "awaited",
     "breaches",
+    "break_of",
     "breaks_of",
     "bridge",
+    "cause",
+    "clerks",
     "columns_of",
     "compare_lines",
     "compare_standing",
     "compare_totals",
     "day_board",
     "differences",
+    "evidence",
     "explain_breach",
     "file",
     "grouped",
     "history",
     "in_our_numbers",
+    "is_working_day",
     "keep_columns",
     "keep_file",
     "lines_of",
@@ -170,6 +197,9 @@ __all__ = [
     "sheet_as_it_came",
     "sheets_of",
     "standing",
+    "take",
     "take_in_sheet",
+    "vectors",
     "withdraw_clearing",
+    "working_days",
 ]

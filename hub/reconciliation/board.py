@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 from hub import directory
 from hub.reconciliation import books
 from hub.reconciliation.books import Bucket
-from hub.reconciliation.breaks import WORDS
+from hub.reconciliation.causes import WORDS
 from hub.reconciliation.matching import Kind
 from hub.reconciliation.statements import NOTHING, Amounts, amounts_of, require_books
 from hub.reconciliation.tables import Break, Comparison, Statement
@@ -52,6 +52,7 @@ class Entry:
     setl_id: str = ""
     state: str = ""
     note: str = ""
+    difference: Break | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,7 @@ def _named(session: Session, comparison: Comparison) -> list[Entry]:
             setl_id=row.setl_id,
             state=row.state,
             note=row.note,
+            difference=row,
         )
         for row in rows
     ]

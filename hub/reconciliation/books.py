@@ -28,7 +28,7 @@ def lines(session: Session, period: Period, insutypes: Sequence[str]) -> list[Li
     """The insurer's lines of a period and bucket, in the order settled; an undo carries the id of what it undid."""
     wanted = select(Settlement).where(*_within(period), Settlement.insutype.in_(insutypes)).order_by(Settlement.id)
     rows = session.scalars(wanted).all()
-    numbers = _psn_numbers(session, {row.person_id for row in rows})
+    numbers = psn_numbers(session, {row.person_id for row in rows})
     return [
         Line(
             setl_id=str(row.undoes or row.id),
@@ -78,7 +78,7 @@ def insutypes(session: Session, period: Period) -> list[str]:
 def insutypes_of(session: Session, period: Period, setl_ids: Sequence[str]) -> set[str]:
     """The insurance types of the institution's settlements with these ids."""
     t = Settlement
-    wanted = select(t.insutype).where(t.organisation_id == period.organisation_id, t.id.in_(_numbers(setl_ids)))
+    wanted = select(t.insutype).where(t.organisation_id == period.organisation_id, t.id.in_(numbers(setl_ids)))
     return set(session.scalars(wanted.distinct()))
 
 
@@ -86,7 +86,7 @@ def buckets_of(session: Session, organisation_id: str, setl_ids: Sequence[str]) 
     """The bucket that the insurer's answer put each of an institution's settlements into."""
     t = Settlement
     wanted = select(t.id, t.insutype, t.clr_type, t.clr_office).where(
-        t.organisation_id == organisation_id, t.id.in_(_numbers(setl_ids))
+        t.organisation_id == organisation_id, t.id.in_(numbers(setl_ids))
     )
     return {str(found): Bucket(*bucket) for found, *bucket in session.execute(wanted)}
 
@@ -95,13 +95,10 @@ def elsewhere(session: Session, period: Period, setl_ids: Sequence[str]) -> dict
     """Where the ledger has settlements of this institution that are not in this period and bucket."""
     t = Settlement
     wanted = select(t.id, t.settled_on, t.insutype, t.clr_type).where(
-        t.organisation_id == period.organisation_id, t.id.in_(_numbers(setl_ids))
+        t.organisation_id == period.organisation_id, t.id.in_(numbers(setl_ids))
     )
     return {
-        str(found): Elsewhere(
-            same_period=period.day_from <= day <= period.day_to,
-            where=f"{day}, insutype {insutype}, clr_type {clr_type}",
-        )
+        str(found): Elsewhere(period.day_from <= day <= period.day_to, day, clr_type, insutype)
         for found, day, insutype, clr_type in session.execute(wanted)
     }
 
@@ -115,12 +112,12 @@ def _within(period: Period) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _numbers(setl_ids: Sequence[str]) -> list[int]:
+def numbers(setl_ids: Sequence[str]) -> list[int]:
     """Ids that can be the ledger's; a hospital may list what it likes."""
     return [int(setl_id) for setl_id in setl_ids if setl_id.isascii() and setl_id.isdigit() and len(setl_id) < 19]
 
 
-def _psn_numbers(session: Session, person_ids: set[int]) -> dict[tuple[int, str], str]:
+def psn_numbers(session: Session, person_ids: set[int]) -> dict[tuple[int, str], str]:
     """The insurer's number of a person by insurance type; under "" the card's, for who has none."""
     cards = select(Person.id, Person.card_number).where(Person.id.in_(person_ids))
     numbers = {(person_id, ""): card for person_id, card in session.execute(cards)}

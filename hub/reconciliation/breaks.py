@@ -1,43 +1,22 @@
 """The life of a named difference: found, proposed, approved by a second person, resolved; or healed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.faults import Refused, Unknown
-from hub.reconciliation.matching import Difference, Group, Kind
+from hub import directory
+from hub.faults import Conflict, Forbidden, Refused, Unknown
+from hub.reconciliation.causes import ACTIONS
+from hub.reconciliation.matching import Difference, Group
 from hub.reconciliation.statements import ForeignBooks, Period, require_books
 from hub.reconciliation.tables import BREAK, Break, BreakEvent, Comparison, Statement
-from hub.trust import Caller, require
+from hub.trust import Caller, Staff, require, staff_with
 from hub.units import Money
 
-ACTIONS = ("post-missing", "reverse", "adopt", "ask", "import-counter-entry")
-
-WORDS: dict[Kind, tuple[str, str]] = {
-    Kind.INSURER_ONLY: ("医保有，医院没有", "At the insurer, not at the hospital"),
-    Kind.HOSPITAL_ONLY: ("医院有，医保没有", "At the hospital, not at the insurer"),
-    Kind.AMOUNT: ("金额不同", "The amounts differ"),
-    Kind.REVERSED_ON_ONE_SIDE: ("只有一边做了退费", "Taken back on one side only"),
-    Kind.CROSS_DAY: ("跨日：两边记在不同的日子", "Booked on different days"),
-    Kind.WRONG_BUCKET: ("清算类别或险种归错", "In another clearing bucket"),
-    Kind.DUPLICATE: ("医院重复记账", "Listed twice by the hospital"),
-    Kind.SEVERAL_AT_INSURER: ("同一就诊医保有多笔", "Several settlements of one visit at the insurer"),
-    Kind.UNKNOWN: ("原因待查", "Cause not yet known"),
-}
-
-USUAL_ACTION: dict[Kind, str] = {
-    Kind.INSURER_ONLY: "post-missing",
-    Kind.HOSPITAL_ONLY: "adopt",
-    Kind.REVERSED_ON_ONE_SIDE: "import-counter-entry",
-    Kind.DUPLICATE: "adopt",
-    Kind.SEVERAL_AT_INSURER: "reverse",
-}
-"""What usually settles a difference; what is not listed is asked about first."""
-
-
-NEW: tuple[None, list[str]] = (None, [])
+CLOSED = ("resolved", "healed")
+_SIDES = ("hospital_", "insurer_")
 
 
 class BreakUnknown(Unknown):
@@ -53,6 +32,26 @@ class ActionUnknown(Refused):
 class SamePerson(Refused):
     zh = "提出处理建议的人不能自己批准，请由另一位同事批准。"
     en = "Who proposed an action may not approve it. Ask a colleague."
+
+
+class BreakTaken(Conflict):
+    zh = "差异 {break_id} 已由 {owner} 认领。请先由其转交，或由同事指派。"
+    en = "Difference {break_id} is {owner}'s. Ask for it to be handed over, or have it assigned."
+
+
+class BreakClosed(Conflict):
+    zh = "差异 {break_id} 已经了结（{state}），不用再认领。"
+    en = "Difference {break_id} is over ({state}); nobody needs to own it."
+
+
+class ClerkUnknown(Unknown):
+    zh = "医保局没有名为 {owner} 的对账经办人。"
+    en = "The bureau has no clerk {owner} who reconciles."
+
+
+class BureauOnly(Forbidden):
+    zh = "只有医保局的经办人可以认领和批准差异。"
+    en = "Only the bureau's clerks own and approve differences."
 
 
 def record(
@@ -93,8 +92,9 @@ def propose(session: Session, caller: Caller, *, break_id: int, action: str, not
 
 
 def approve(session: Session, caller: Caller, *, break_id: int) -> Break:
-    """A second person agrees. Refuses: NotAllowed, BreakUnknown, SamePerson, IllegalMove."""
+    """A second person agrees, of the bureau. Refuses: NotAllowed, BreakUnknown, BureauOnly, SamePerson, IllegalMove."""
     row = _locked(session, caller, break_id)
+    _require_bureau(session, caller)
     if row.proposed_by == caller.id:
         raise SamePerson()
     _move(session, caller, row, "approve")
@@ -120,6 +120,34 @@ def resolve(session: Session, caller: Caller, *, break_id: int, note: str = "") 
     return row
 
 
+def take(session: Session, caller: Caller, *, break_id: int) -> Break:
+    """Say that one works on a difference; the row's lock decides between two who do.
+
+    Refuses: NotAllowed, BreakUnknown, BureauOnly, BreakClosed, BreakTaken.
+    """
+    row = _owned(session, caller, break_id)
+    if row.owner not in (None, caller.id):
+        raise BreakTaken(break_id=break_id, owner=row.owner)
+    return _give(session, caller, row, caller.id, "take", "")
+
+
+def assign(session: Session, caller: Caller, *, break_id: int, owner: str, note: str = "") -> Break:
+    """Give a difference to a clerk of the bureau, whoever has it now; both are kept in its history.
+
+    Refuses: NotAllowed, BreakUnknown, BureauOnly, BreakClosed, ClerkUnknown.
+    """
+    row = _owned(session, caller, break_id)
+    if owner not in {member.name for member in clerks(session)}:
+        raise ClerkUnknown(owner=owner)
+    return _give(session, caller, row, owner, "assign", note)
+
+
+def clerks(session: Session) -> list[Staff]:
+    """The bureau's staff who may work on differences, by name."""
+    bureaus = directory.organisations(session, tiers=("bureau",))
+    return staff_with(session, [row.id for row in bureaus], "reconciliation.write")
+
+
 def breaks_of(
     session: Session, caller: Caller, *, organisation_id: str | None = None, open_only: bool = True
 ) -> Sequence[Break]:
@@ -133,8 +161,13 @@ def breaks_of(
     if organisation_id is not None:
         wanted = wanted.where(Break.organisation_id == organisation_id)
     if open_only:
-        wanted = wanted.where(Break.state.not_in(("resolved", "healed")))
+        wanted = wanted.where(Break.state.not_in(CLOSED))
     return session.scalars(wanted).all()
+
+
+def break_of(session: Session, caller: Caller, *, break_id: int) -> Break:
+    """One difference. Refuses: NotAllowed, BreakUnknown."""
+    return _seen(session, caller, session.get(Break, break_id), break_id)
 
 
 def history(session: Session, caller: Caller, *, break_id: int) -> Sequence[BreakEvent]:
@@ -149,6 +182,17 @@ def _keep(
     hospital, insurer = found.hospital, found.insurer
     group = insurer or hospital
     assert group is not None
+    said = {
+        "mdtrt_id": group.mdtrt_id,
+        "msgid": insurer.msgid if insurer else None,
+        "kind": found.kind.value,
+        "note": found.note,
+        "facts": found.place.facts if found.place else {},
+        "comparison_id": comparison.id,
+        **_side("hospital", hospital),
+        **_side("insurer", insurer),
+    }
+    event = ""
     if row is None:
         row = Break(
             organisation_id=period.organisation_id,
@@ -158,29 +202,32 @@ def _keep(
             office=period.office,
             setl_id=found.setl_id,
             found_at=caller.at,
+            state=BREAK.start,
         )
-        row.state = BREAK.start
         session.add(row)
         event = "find"
-    elif row.state == "healed":
+    elif row.state == "healed" or (row.state != BREAK.start and _is_another(row, said)):
         event = "find-again"
         BREAK.move(row, event)
-    else:
-        event = ""
-    row.mdtrt_id, row.msgid = group.mdtrt_id, insurer.msgid if insurer else None
-    row.kind, row.note, row.comparison_id = found.kind, found.note, comparison.id
-    row.hospital_fee, row.hospital_fund, row.hospital_account, row.hospital_count = _columns(hospital)
-    row.insurer_fee, row.insurer_fund, row.insurer_account, row.insurer_count = _columns(insurer)
+        row.action = row.proposed_by = row.approved_by = None
+    for name, value in said.items():
+        setattr(row, name, value)
     session.flush()
     if event:
         _event(session, caller, row, event, kind=row.kind)
     return row
 
 
-def _columns(group: Group | None) -> tuple[Money | None, Money | None, Money | None, int]:
+def _is_another(row: Break, said: Mapping[str, Any]) -> bool:
+    """Other amounts, or another kind: what was decided was decided about something else."""
+    return any(getattr(row, name) != said[name] for name in ("kind", *(n for n in said if n.startswith(_SIDES))))
+
+
+def _side(side: str, group: Group | None) -> dict[str, Any]:
+    names = [f"{side}_{name}" for name in ("fee", "fund", "account", "count")]
     if group is None:
-        return None, None, None, 0
-    return Money(group.fee), Money(group.fund), Money(group.account), group.count
+        return dict(zip(names, (None, None, None, 0), strict=True))
+    return dict(zip(names, (Money(group.fee), Money(group.fund), Money(group.account), group.count), strict=True))
 
 
 def _move(session: Session, caller: Caller, row: Break, event: str, **facts: Any) -> None:
@@ -208,6 +255,29 @@ def _known(session: Session, period: Period) -> dict[str, tuple[Break, list[str]
         .with_for_update(of=Break)
     )
     return {row.setl_id: (row, insutypes) for row, insutypes in session.execute(wanted)}
+
+
+def _owned(session: Session, caller: Caller, break_id: int) -> Break:
+    row = _locked(session, caller, break_id)
+    _require_bureau(session, caller)
+    if row.state in CLOSED:
+        raise BreakClosed(break_id=break_id, state=row.state)
+    return row
+
+
+def _give(session: Session, caller: Caller, row: Break, owner: str, event: str, note: str) -> Break:
+    """Asked twice, it is done once."""
+    if row.owner != owner:
+        _event(session, caller, row, event, owner=owner, before=row.owner, note=note)
+        row.owner, row.assigned_by, row.assigned_at = owner, caller.id, caller.at
+        session.flush()
+    return row
+
+
+def _require_bureau(session: Session, caller: Caller) -> None:
+    own = caller.organisation_id
+    if own is None or directory.organisation(session, own).tier != "bureau":
+        raise BureauOnly()
 
 
 def _locked(session: Session, caller: Caller, break_id: int) -> Break:

@@ -186,7 +186,7 @@ def _listed_elsewhere(session: Session, period: Period, setl_ids: Sequence[str])
         same_period = (day_from, day_to) == (period.day_from, period.day_to)
         if same_period and clr_type == period.clr_type:
             continue
-        found[setl_id] = Elsewhere(same_period, f"{day_from}, clr_type {clr_type}")
+        found[setl_id] = Elsewhere(same_period, day_from, clr_type)
     return found
 
 

@@ -8,9 +8,12 @@ may differ, and then the difference is named so.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from itertools import groupby
 from operator import attrgetter
+
+from hub.units import Money
 
 
 class Kind(StrEnum):
@@ -37,6 +40,12 @@ class Line:
     account: int
     refund: bool = False
     msgid: str | None = None
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """The line as a statement file would have it."""
+        amounts = (str(Money(fen)) for fen in (self.fee, self.fund, self.account))
+        return self.setl_id, self.mdtrt_id, self.psn_no, *amounts, "1" if self.refund else "0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,18 @@ class Elsewhere:
     """Where a settlement missing here was found after all; `same_period` tells a wrong bucket from a wrong day."""
 
     same_period: bool
-    where: str
+    day: date
+    clr_type: str
+    insutype: str = ""
+
+    @property
+    def where(self) -> str:
+        insutype = f"insutype {self.insutype}, " if self.insutype else ""
+        return f"{self.day}, {insutype}clr_type {self.clr_type}"
+
+    @property
+    def facts(self) -> dict[str, str]:
+        return {"day": str(self.day), "insutype": self.insutype, "clr_type": self.clr_type}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +96,11 @@ class Difference:
     kind: Kind
     hospital: Group | None
     insurer: Group | None
-    note: str = ""
+    place: Elsewhere | None = None
+
+    @property
+    def note(self) -> str:
+        return self.place.where if self.place else ""
 
     @property
     def setl_id(self) -> str:
@@ -119,7 +143,7 @@ def differences(
             continue
         place = elsewhere.get(setl_id)
         kind = _kind(theirs, ours, place, crowded)
-        found.append(Difference(kind, theirs, ours, place.where if place else ""))
+        found.append(Difference(kind, theirs, ours, place))
     return found
 
 

@@ -7,7 +7,7 @@ comparisons are only ever added; a break (a named difference) has a life of its 
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.db import Base, identity
@@ -27,6 +27,10 @@ BREAK = Lifecycle(
         ("proposed", "heal"): "healed",
         ("approved", "heal"): "healed",
         ("healed", "find-again"): "open",
+        # Another difference over the same settlement: what was decided was about the old one.
+        ("proposed", "find-again"): "open",
+        ("approved", "find-again"): "open",
+        ("resolved", "find-again"): "open",
     },
 )
 
@@ -111,7 +115,11 @@ class Comparison(Base):
 
 
 class Break(Base):
-    """A named difference. Amounts are each side's net for the settlement; None where that side has nothing."""
+    """A named difference. Amounts are each side's net for the settlement; None where that side has nothing.
+
+    `facts` is what else its kind was told by: where the settlement was found after all. `owner` is the clerk who
+    works on it, since `assigned_at` and by the word of `assigned_by`.
+    """
 
     __tablename__ = "settlement_break"
     __table_args__ = (
@@ -145,6 +153,10 @@ class Break(Base):
     action: Mapped[str | None]
     proposed_by: Mapped[str | None]
     approved_by: Mapped[str | None]
+    facts: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
+    owner: Mapped[str | None]
+    assigned_by: Mapped[str | None]
+    assigned_at: Mapped[datetime | None]
 
 
 class BreakEvent(Base):

@@ -42,7 +42,9 @@ from hub.trust.sessions import (
     open_session,
     send_code,
     session_caller,
+    staff_names,
     staff_sign_in,
+    staff_with,
     verify_code,
 )
 
@@ -99,7 +101,9 @@ __all__ = [
     "seal",
     "send_code",
     "session_caller",
+    "staff_names",
     "staff_sign_in",
+    "staff_with",
     "systems_of",
     "unseal",
     "verify_code",

@@ -7,6 +7,7 @@ answer the Fault instead of raising it, so that the count is committed; the door
 import hashlib
 import hmac
 import secrets
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import CheckConstraint, LargeBinary, func, select, update
@@ -144,6 +145,18 @@ def add_staff(
     session.add(row)
     session.flush()
     return row
+
+
+def staff_with(session: Session, organisation_ids: Sequence[str], scope: str) -> list[Staff]:
+    """Who works at some organisations, has a scope and has not left, by name."""
+    wanted = select(Staff).where(Staff.organisation_id.in_(organisation_ids), Staff.left_at.is_(None))
+    return [row for row in session.scalars(wanted.order_by(Staff.name)) if scope in row.scopes]
+
+
+def staff_names(session: Session, names: Collection[str]) -> dict[str, str]:
+    """What members of staff are called, by the name they sign in with; who is no member of staff is left out."""
+    wanted = select(Staff.name, Staff.display_name).where(Staff.name.in_(names))
+    return {row.name: row.display_name for row in session.execute(wanted)}
 
 
 def staff_sign_in(session: Session, *, name: str, password: str, at: datetime) -> Staff | SignInRefused:

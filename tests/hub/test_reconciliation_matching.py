@@ -1,5 +1,7 @@
 """Every way two sides can differ over a settlement has a name; together the differences are the whole difference."""
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,13 +44,13 @@ def test_a_difference_has_its_name(hospital, insurer, expected):
 
 
 def test_a_settlement_of_another_day_is_named_so():
-    elsewhere = {"1": Elsewhere(same_period=False, where="2026-11-21, clr_type 11")}
+    elsewhere = {"1": Elsewhere(False, date(2026, 11, 21), "11")}
     assert named([line()], [], elsewhere) == [("1", Kind.CROSS_DAY)]
     assert named([], [line()], elsewhere) == [("1", Kind.CROSS_DAY)]
 
 
 def test_a_settlement_of_another_bucket_is_named_so():
-    elsewhere = {"1": Elsewhere(same_period=True, where="2026-11-22, clr_type 21")}
+    elsewhere = {"1": Elsewhere(True, date(2026, 11, 22), "21")}
     (difference,) = differences(grouped([line()]), {}, elsewhere)
     assert (difference.kind, difference.note) == (Kind.WRONG_BUCKET, "2026-11-22, clr_type 21")
 

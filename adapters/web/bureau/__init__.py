@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from adapters.web.bureau import board, breaches, packs, sheets, trial
+from adapters.web.bureau import board, breaches, differences, packs, sheets, trial, workbooks
 
 router = APIRouter(include_in_schema=False)
-for part in (board, sheets, breaches, trial, packs):
+for part in (board, sheets, workbooks, differences, breaches, trial, packs):
     router.include_router(part.router)

@@ -19,13 +19,15 @@ from adapters.web.pages import HEADERS
 from adapters.web.refusals import PageRoute
 from adapters.web.words import words
 from hub import reconciliation, trust
-from hub.reconciliation import Amounts, Bridge
+from hub.reconciliation import Amounts, Bridge, Entry
 from hub.units import Money, day_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-COLUMNS = ("hospital", "step", "setl", "state", "lines", "fee", "fund", "account")
-WIDTHS = (28, 40, 22, 12, 8, 16, 16, 16)
+COLUMNS = (
+    "hospital", "step", "setl", "state", "lines", "fee", "fund", "account", "cause", "action", "owner", "age",
+)  # fmt: skip
+WIDTHS = (28, 40, 22, 12, 8, 16, 16, 16, 60, 20, 16, 10)
 
 
 @router.get("/bureau/bridge.xlsx")
@@ -51,10 +53,12 @@ def bridge_sheet(request: Request) -> Response:
     look = look_of(request)
     day, bridges = door.transact(work)
     named = {"Content-Disposition": f'attachment; filename="bridge-{day}.xlsx"'}
-    return Response(workbook(day, bridges, look.language), media_type=WORKBOOK, headers=HEADERS | named)
+    return Response(
+        workbook(day, bridges, look.language, today=day_of(door.now())), media_type=WORKBOOK, headers=HEADERS | named
+    )
 
 
-def workbook(day: date, bridges: Sequence[tuple[str, Bridge]], language: str) -> bytes:
+def workbook(day: date, bridges: Sequence[tuple[str, Bridge]], language: str, *, today: date) -> bytes:
     """One page: every hospital from A to B, then the city, whose A, differences and B are the sums of theirs."""
     from openpyxl import Workbook
     from openpyxl.styles import Font
@@ -67,11 +71,11 @@ def workbook(day: date, bridges: Sequence[tuple[str, Bridge]], language: str) ->
         sheet.column_dimensions[get_column_letter(number)].width = width
     sheet.freeze_panes = "A2"
     bold = Font(bold=True)
-    sheet.append(_cells(sheet, [t(f"workbook.{name}") for name in COLUMNS], bold))
+    sheet.append(cells(sheet, [t(f"workbook.{name}") for name in COLUMNS], bold))
     total_a = total_b = Amounts()
     for name, bridge in bridges:
-        for row, font in _rows(name, bridge, language):
-            sheet.append(_cells(sheet, row, font and bold))
+        for row, font in _rows(name, bridge, language, today):
+            sheet.append(cells(sheet, row, font and bold))
         total_a, total_b = total_a + bridge.hospital, total_b + bridge.insurer
     city = t("workbook.city")
     for step, amounts in (
@@ -79,21 +83,35 @@ def workbook(day: date, bridges: Sequence[tuple[str, Bridge]], language: str) ->
         ("workbook.differences", total_b - total_a),
         ("board.side_b", total_b),
     ):
-        sheet.append(_cells(sheet, _row(city, t(step), amounts), bold))
+        sheet.append(cells(sheet, _row(city, t(step), amounts), bold))
     file = BytesIO()
     book.save(file)
     return file.getvalue()
 
 
-def _rows(name: str, bridge: Bridge, language: str) -> Iterable[tuple[list[Any], bool]]:
+def _rows(name: str, bridge: Bridge, language: str, today: date) -> Iterable[tuple[list[Any], bool]]:
     t = words(language)
     yield _row(name, t("board.side_a"), bridge.hospital), True
     for entry in bridge.entries:
         said = entry.zh if language == "zh" else entry.en
         step = f"{said} {entry.note}".strip()
         state = t(f"break.{entry.state}") if entry.state else ""
-        yield _row(name, step, entry.amounts, entry.setl_id, state), False
+        yield [*_row(name, step, entry.amounts, entry.setl_id, state), *_worked_on(entry, today, language)], False
     yield _row(name, t("board.side_b"), bridge.insurer), True
+
+
+def _worked_on(entry: Entry, today: date, language: str) -> list[Any]:
+    """Why, what is to be done, who does it, how old it is in working days; nothing for what is no difference."""
+    row = entry.difference
+    if row is None:
+        return []
+    action = row.action or reconciliation.USUAL_ACTION[reconciliation.Kind(row.kind)]
+    return [
+        reconciliation.cause(row)[0 if language == "zh" else 1],
+        words(language)(f"action.{action}"),
+        row.owner or "",
+        reconciliation.working_days(day_of(row.found_at), today),
+    ]
 
 
 def _row(name: str, step: str, amounts: Amounts, setl_id: str = "", state: str = "") -> list[Any]:
@@ -101,7 +119,7 @@ def _row(name: str, step: str, amounts: Amounts, setl_id: str = "", state: str =
     return [name, step, setl_id, state, amounts.count, *money]
 
 
-def _cells(sheet: Any, row: Sequence[Any], font: Any) -> list[Any]:
+def cells(sheet: Any, row: Sequence[Any], font: Any) -> list[Any]:
     """Text stays text: a settlement number is what a hospital wrote, and must not become a formula."""
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE

@@ -27,16 +27,6 @@ class Field(NamedTuple):
     suspect: bool = False
 
 
-def decoded(body: bytes) -> str:
-    """The text of a message whose character set we may not know."""
-    for codec in ("utf-8", "gb18030"):
-        try:
-            return body.decode(codec)
-        except UnicodeDecodeError:
-            continue
-    return body.decode("latin-1")
-
-
 def fields_of(text: str, *, suspect: str = "") -> list[Field]:
     """The fields that hold something; `suspect` is a sentence that may name one of them."""
     if text.lstrip().startswith(("MSH", "FHS", "BHS")):

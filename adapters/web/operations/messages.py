@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters import door
+from adapters.statement_text import decoded
 from adapters.web import sessions
 from adapters.web.forms import Form, query_of
 from adapters.web.operations import anatomy
@@ -93,8 +94,8 @@ def _heard_parts(row: exchange.HeardMessage | None) -> dict[str, Any]:
     """The fields, the raw text and the answer of one message."""
     if row is None:
         return {}
-    text = anatomy.decoded(row.body)
-    answer = anatomy.decoded(row.answer) if row.answer else ""
+    text = decoded(row.body)
+    answer = decoded(row.answer) if row.answer else ""
     return {
         "fields": anatomy.fields_of(text, suspect=f"{row.fault or ''} {answer}"),
         "raw": anatomy.masked_text(text),

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from adapters import api
@@ -77,3 +77,35 @@ def test_a_hospital_sees_its_own_differences_and_not_anothers(engine: Engine, nu
         assert stranger("GET", path).status_code == 403
     assert stranger("GET", f"{QUEUE}/{number}").status_code == 404, "as if it were not there"
     assert stranger("POST", f"{QUEUE}/{number}/proposal", json={"action": "ask"}).status_code == 404
+
+
+def test_the_evidence_comes_with_why_both_sides_and_the_line_as_it_stands(engine: Engine, number: int) -> None:
+    clerk = a_clerk(engine, "clerk")
+    found = clerk("GET", f"{QUEUE}/{number}/evidence").json()
+    told = found["difference"]
+    assert (told["differs"], told["usual_action"], told["owner"]) == (["fund"], "ask", None)
+    assert "基金支付 医院" in told["cause"]
+    assert "fund hospital" in told["cause_en"]
+    assert told["age_working_days"] >= 0
+    assert [each["name"] for each in found["fields"] if each["differs"]] == ["fund"]
+    assert found["hospital_lines"][0].split("\t")[4] == told["hospital"]["fund"]
+    with Session(engine) as session:
+        verbs = [(row.verb, row.subject) for row in session.scalars(select(trust.Audit))]
+    assert ("reconciliation.evidence", f"break/{number}") in verbs
+
+
+def test_who_takes_it_owns_it_and_a_colleague_is_told_so(engine: Engine, number: int) -> None:
+    clerk, colleague = a_clerk(engine, "clerk"), a_clerk(engine, "colleague")
+    one = f"{QUEUE}/{number}"
+    assert clerk("POST", f"{one}/ownership").json()["owner"] == "clerk"
+    refused = colleague("POST", f"{one}/ownership")
+    assert (refused.status_code, refused.json()["code"]) == (409, "break-taken")
+    with Session(engine) as session, session.begin():
+        trust.add_staff(session, name="w", password="x" * 12, display_name="王", organisation_id=BUREAU, scopes=SCOPES)
+    given = colleague("POST", f"{one}/assignment", json={"owner": "w", "note": "休假"}).json()
+    assert (given["owner"], given["assigned_by"]) == ("w", "colleague")
+    assert colleague("POST", f"{one}/assignment", json={"owner": "nobody"}).status_code == 422
+    own = Peer(ROUTES, token_for(engine, TERTIARY))
+    assert own("POST", f"{one}/ownership").status_code == 403
+    events = clerk("GET", one).json()["events"]
+    assert [(each["event"], each["by"]) for each in events[1:]] == [("take", "clerk"), ("assign", "colleague")]

@@ -63,7 +63,7 @@ def test_who_may_not_read_books_gets_no_sheet(visit: Visit) -> None:
 def test_what_a_hospital_wrote_never_becomes_a_formula() -> None:
     entry = Entry("amount", "金额不同", "The amounts differ", Amounts(1, 1, 0, 0), setl_id='=HYPERLINK("x")\x01')
     bridge = Bridge("H1", date(2026, 11, 21), Amounts(5, 5, 0, 1), (entry,), Amounts(6, 6, 0, 1), ())
-    book = workbook(bridge.day, [("=示例医院", replace(bridge))], "zh")
+    book = workbook(bridge.day, [("=示例医院", replace(bridge))], "zh", today=bridge.day)
     cells = list(load_workbook(BytesIO(book)).active.iter_rows(min_row=2))
     assert (cells[1][2].value, cells[1][2].data_type) == ('=HYPERLINK("x")', "s")
     assert (cells[0][0].value, cells[0][0].data_type) == ("=示例医院", "s")
