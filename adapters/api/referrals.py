@@ -35,7 +35,10 @@ class CarePlanBody(Body, frozen=True, omit_defaults=True):
 
 
 class ReferralWish(Body, frozen=True):
-    """`placer_number` is the sender's own number: the same number with the same content is the same referral."""
+    """`placer_number` is the sender's own number: the same number with the same content is the same referral.
+
+    `previous_id` is the referral that this one follows (rejected, recalled or expired): the chain goes on.
+    """
 
     person_id: Id
     receiver_id: str
@@ -50,6 +53,7 @@ class ReferralWish(Body, frozen=True):
     treatment: str = ""
     care_plan: CarePlanBody | None = None
     placer_number: str | None = None
+    previous_id: Id | None = None
     slot_id: Id | None = None
     file_with_insurance: bool = True
 
@@ -93,10 +97,14 @@ class LetterBody(Body, frozen=True):
 
 
 class ReferralView(msgspec.Struct):
-    """`state` is ours, `task_status` and `request_status` are the words of FHIR for the two sides of it."""
+    """`state` is ours, `task_status` and `request_status` are the words of FHIR for the two sides of it.
+
+    `slot_leg` and `insurance_leg` say how place and filing stand; `due_at` is the deadline of who has to act now.
+    """
 
     referral_id: int
     chain_id: int
+    previous_id: int | None
     placer_number: str | None
     person_id: int
     direction: str
@@ -115,6 +123,7 @@ class ReferralView(msgspec.Struct):
     filing_id: int | None
     sent_at: datetime | None
     answer_due_at: datetime | None
+    due_at: datetime | None
     valid_until: datetime
     available_actions: list[str]
 
@@ -155,6 +164,7 @@ def refer(call: Call[ReferralWish]) -> ReferralView:
         receiver_department_id=wish.receiver_department_id,
         receiver_practitioner_id=wish.receiver_practitioner_id,
         placer_number=wish.placer_number,
+        previous_id=wish.previous_id,
     )
     row = journeys.refer(
         call.session, call.caller, facts=facts, slot_id=wish.slot_id, file_with_insurance=wish.file_with_insurance
@@ -315,6 +325,7 @@ def referral_view(call: Call[Any], row: Referral) -> ReferralView:
     return ReferralView(
         referral_id=row.id,
         chain_id=row.chain_id,
+        previous_id=row.previous_id,
         placer_number=row.placer_number,
         person_id=row.person_id,
         direction=row.direction,
@@ -333,6 +344,7 @@ def referral_view(call: Call[Any], row: Referral) -> ReferralView:
         filing_id=row.filing_id,
         sent_at=local(row.sent_at) if row.sent_at else None,
         answer_due_at=local(row.answer_due_at) if row.answer_due_at else None,
+        due_at=local(row.due_at) if row.due_at else None,
         valid_until=local(row.valid_until),
         available_actions=sorted(referrals.available_actions(call.caller, row)),
     )

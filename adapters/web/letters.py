@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from hub import booking, directory, people, records, referrals
+from hub import booking, directory, people, referrals
 from hub.booking import Offer
 from hub.directory import Department, Organisation, Practitioner
 from hub.people import Person
@@ -87,8 +87,34 @@ def letter(session: Session, caller: Caller, row: Referral) -> Letter:
         steps=steps(row, events, place),
         events=events,
         place=place,
-        closing=records.document(session, caller, row.letter_id) if row.letter_id is not None else None,
+        closing=referrals.letter(session, caller, row.id),
     )
+
+
+@dataclass(frozen=True)
+class Link:
+    """One referral of an episode: from whom to whom, how it stands, and why it ended where it did."""
+
+    referral: Referral
+    sender: Organisation
+    receiver: Organisation
+    said: str
+
+
+def chain(session: Session, caller: Caller, row: Referral) -> list[Link]:
+    """The whole episode, first referral first; empty for one that stands alone."""
+    rows = referrals.chain(session, caller, row.id)
+    if len(rows) < 2:
+        return []
+    return [
+        Link(
+            each,
+            directory.organisation(session, each.sender_id),
+            directory.organisation(session, each.receiver_id),
+            next((e.note for e in reversed(referrals.history(session, each.id)) if _said(e)), ""),
+        )
+        for each in rows
+    ]
 
 
 def steps(row: Referral, events: Sequence[ReferralEvent], place: Offer | None) -> tuple[Step, ...]:

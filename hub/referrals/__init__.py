@@ -59,6 +59,7 @@ from hub.referrals.times import STEPS, answer_due, set_minutes, time_for
 from hub.referrals.verbs import (
     AFTER_COMPLETION,
     PlacerNumberTaken,
+    StillOpen,
     accept,
     answer_info,
     arrive,
@@ -121,6 +122,7 @@ __all__ = [
     "ReferralEvent",
     "ReferralFacts",
     "ReferralUnknown",
+    "StillOpen",
     "ToItself",
     "accept",
     "answer_due",

@@ -16,7 +16,7 @@ from hub.referrals.facts import Letter, ReferralFacts, checked_direction, conten
 from hub.referrals.messages import announce
 from hub.referrals.reading import arrived_at, brought_into, by_number, referral
 from hub.referrals.rows import facts_of, followers, insert_draft, let_see, locked, move, source
-from hub.referrals.tables import REFERRAL, Referral
+from hub.referrals.tables import EXPECTED, REFERRAL, UNANSWERED, Referral
 from hub.referrals.times import answer_due, time_for
 from hub.trust import Caller
 
@@ -30,11 +30,16 @@ class PlacerNumberTaken(Conflict):
     en = "Number {placer_number} already belongs to a referral with other content ({referral_id}). Check it."
 
 
+class StillOpen(Conflict):
+    zh = "转诊 {number}（编号 {referral_id}）还没有结束，不能重新转诊；要改去别处请先撤回。"
+    en = "Referral {number} ({referral_id}) is still open and cannot be sent again. Recall it first."
+
+
 def draft(session: Session, caller: Caller, *, facts: ReferralFacts) -> Referral:
     """A referral that nobody has been told of yet, or the one that stands under the sender's number.
 
-    Refuses: NotAllowed, NotYourRecord, PersonUnknown, PlacerNumberTaken, ReferralUnknown, and all that
-    `checked_direction` refuses.
+    Refuses: NotAllowed, NotYourRecord, PersonUnknown, PlacerNumberTaken, ReferralUnknown, StillOpen, and all
+    that `checked_direction` refuses.
     """
     trust.require(caller, "referral.write")
     records.require_own(caller, facts.sender_id)
@@ -303,6 +308,8 @@ def _followed(session: Session, caller: Caller, facts: ReferralFacts) -> Referra
     previous = referral(session, caller, facts.previous_id)
     if previous.person_id not in people.cluster(session, facts.person_id):
         raise Invalid(element="previous_id", found=facts.previous_id, allowed="同一位病人的转诊")
+    if previous.sender_id == caller.organisation_id and previous.state in (*UNANSWERED, *EXPECTED):
+        raise StillOpen(number=previous.number, referral_id=previous.id)
     return previous
 
 

@@ -115,6 +115,15 @@ def test_a_referral_that_was_sent_again_leaves_the_worklist_of_what_is_to_be_dec
     assert (again.chain_id, row.state, referrals.astray(session)) == (row.chain_id, "rejected", [])
 
 
+@pytest.mark.parametrize("state", ["sent", "info-requested", "booked", "no-show"])
+def test_what_is_still_open_is_not_sent_again(session: Session, patient: Person, state: str) -> None:
+    row = in_state(session, patient, state)
+    facts = stated(patient, receiver_id=COUNTY, receiver_department_id=None, placer_number="RF-2", previous_id=row.id)
+    with pytest.raises(referrals.StillOpen):
+        referrals.draft(session, SENDER, facts=facts)
+    assert [one.id for one in session.scalars(select(Referral))] == [row.id]
+
+
 def test_what_nobody_confirms_is_escalated_every_two_hours_until_somebody_does(
     session: Session, patient: Person
 ) -> None:

@@ -9,12 +9,12 @@ from starlette.responses import Response
 
 from adapters import door
 from adapters.web import letters, sessions
-from adapters.web.citizen.estimate import USUAL_TOTAL, levels_of
+from adapters.web.effect import insurance_effect
 from adapters.web.forms import form_of, query_of
+from adapters.web.look import look_of
 from adapters.web.pages import page, see_other
 from adapters.web.refusals import PageRoute
-from hub import coverage, journeys, referrals, trust
-from hub.faults import Fault
+from hub import journeys, referrals, trust
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 OVER = ("completed", "returned-down", *letters.ENDED)
@@ -51,7 +51,16 @@ def referral(request: Request, referral_id: int) -> Response:
         return {
             "frame": visitor.frame,
             "letter": letters.letter(session, visitor.caller, row),
-            "estimate": _estimate(session, visitor),
+            "chain": letters.chain(session, visitor.caller, row),
+            "effect": insurance_effect(
+                session,
+                visitor.caller,
+                person_id=row.person_id,
+                sender_id=row.sender_id,
+                receiver_id=row.receiver_id,
+                filed=row.insurance_leg == "filed",
+                language=look_of(request).language,
+            ),
             "actions": referrals.available_actions(visitor.caller, row),
         }
 
@@ -71,17 +80,3 @@ def decline(request: Request, referral_id: int) -> Response:
 
     door.transact(work)
     return see_other(f"/referrals/{referral_id}?done=declined")
-
-
-def _estimate(session: Session, visitor: sessions.Visitor) -> coverage.Estimate | None:
-    """What a usual stay would cost at each level; None for who is not insured."""
-    try:
-        return coverage.estimate(
-            session,
-            visitor.caller,
-            person_id=visitor.person_id,
-            total=USUAL_TOTAL,
-            levels=levels_of(session, "inpatient"),
-        )
-    except Fault:
-        return None

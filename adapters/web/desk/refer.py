@@ -1,6 +1,7 @@
 """A new referral in one page: patient, where to, a reserved place, what the insurance does, send."""
 
 import re
+import secrets
 from typing import Any
 
 from fastapi import APIRouter
@@ -11,8 +12,8 @@ from starlette.responses import Response
 from adapters import door
 from adapters.web import sessions
 from adapters.web.desk.frame import clerk_of
-from adapters.web.desk.money import Effect, insurance_effect
 from adapters.web.desk.patients import patient
+from adapters.web.effect import Effect, insurance_effect
 from adapters.web.forms import Form, form_of, query_of
 from adapters.web.look import look_of
 from adapters.web.pages import page, see_other
@@ -75,6 +76,7 @@ def _send(session: Session, clerk: sessions.Clerk, form: Form) -> referrals.Refe
             receiver_id=form.needed("receiver"),
             receiver_department_id=form.text("department") or None,
             diagnoses=diagnoses,
+            placer_number=form.text("sheet", limit=30) or None,
             slot_id=slot_id,
         )
     facts = ReferralFacts(
@@ -89,6 +91,8 @@ def _send(session: Session, clerk: sessions.Clerk, form: Form) -> referrals.Refe
         diagnoses=diagnoses,
         priority="urgent" if form.text("priority") == "urgent" else "routine",
         care_plan=_care_plan(form),
+        placer_number=form.text("sheet", limit=30) or None,
+        previous_id=form.number("again") if form.text("again") else None,
     )
     filed = form.text("file") == "1"
     return journeys.refer(session, clerk.caller, facts=facts, slot_id=slot_id, file_with_insurance=filed)
@@ -96,7 +100,9 @@ def _send(session: Session, clerk: sessions.Clerk, form: Form) -> referrals.Refe
 
 def _view(session: Session, clerk: sessions.Clerk, asked: Form, language: str) -> dict[str, Any]:
     up = referrals.referral(session, clerk.caller, asked.number("from")) if asked.text("from") else None
-    person, fault = _person(session, clerk, asked, up)
+    again = referrals.referral(session, clerk.caller, asked.number("again")) if asked.text("again") else None
+    person, fault = _person(session, clerk, asked, up or again)
+    said_before = _said_before(again) if again and not asked.text("diagnoses") else {}
     receiver_id = asked.text("receiver", limit=60) or (up.sender_id if up else "")
     department_id = asked.text("department", limit=40)
     if "/" in receiver_id:
@@ -107,6 +113,9 @@ def _view(session: Session, clerk: sessions.Clerk, asked: Form, language: str) -
         "frame": clerk.frame,
         "fault": fault,
         "from_referral": up,
+        "again": again,
+        # A sheet is numbered before it is filled in, so that sending it twice is one referral.
+        "sheet": asked.text("sheet", limit=30) or f"W{day_of(clerk.at):%y%m%d}-{secrets.token_hex(3).upper()}",
         "person": person,
         "number": asked.text("number", limit=60),
         "targets": _targets(session, clerk),
@@ -114,9 +123,24 @@ def _view(session: Session, clerk: sessions.Clerk, asked: Form, language: str) -
         "department": department,
         "direction": referrals.direction_between(clerk.organisation, receiver) if receiver else "",
         "places": _places(session, clerk, receiver.id, department) if receiver else [],
-        "known": _known_diagnoses(session, clerk, person, up),
+        "known": _known_diagnoses(session, clerk, person, up or again),
         "effect": _effect(session, clerk, person, receiver, language),
-        "typed": {name: asked.text(name) for name in TYPED},
+        "typed": {name: asked.text(name) or said_before.get(name, "") for name in TYPED},
+    }
+
+
+def _said_before(row: referrals.Referral) -> dict[str, str]:
+    """What the letter said that did not come about, to be sent elsewhere."""
+    plan = row.care_plan or {}
+    return {
+        **{name: "\n".join(plan.get(name, ())) for name in ("medicines", "warning_signs", "follow_up")},
+        **{name: plan.get(name, "") for name in ("summary", "next_visit")},
+        "diagnoses": "\n".join(f"{each['code']} {each['name']}" for each in row.diagnoses),
+        "complaint": row.chief_complaint,
+        "reason": row.reason,
+        "treatment": row.treatment,
+        "priority": row.priority,
+        "file": "1",
     }
 
 
@@ -131,6 +155,7 @@ TYPED = (
     "summary",
     "medicines",
     "warning_signs",
+    "follow_up",
     "next_visit",
 )
 
@@ -238,6 +263,8 @@ def _care_plan(form: Form) -> CarePlan | None:
         plan["medicines"] = _lines(form.text("medicines"))
     if form.text("warning_signs"):
         plan["warning_signs"] = _lines(form.text("warning_signs"))
+    if form.text("follow_up"):
+        plan["follow_up"] = _lines(form.text("follow_up"))
     if form.text("next_visit"):
         plan["next_visit"] = form.text("next_visit", limit=20)
     return plan or None

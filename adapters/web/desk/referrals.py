@@ -11,7 +11,7 @@ from starlette.responses import Response
 from adapters import door
 from adapters.web import letters, sessions
 from adapters.web.desk.frame import clerk_of
-from adapters.web.desk.money import insurance_effect
+from adapters.web.effect import insurance_effect
 from adapters.web.forms import Form, form_of, query_of
 from adapters.web.look import look_of
 from adapters.web.pages import page, see_other
@@ -130,6 +130,10 @@ def opened(session: Session, clerk: sessions.Clerk, referral_id: int, language: 
         "actions": [action for action in ORDER if action in possible and action in ACTS],
         "places": _places(session, clerk, row) if "book" in possible or "accept" in possible else [],
         "receivers": _receivers(session, row) if "redirect" in possible else [],
+        "chain": letters.chain(session, clerk.caller, row),
+        "may_send_again": row.sender_id == clerk.organisation_id
+        and row.state in ("rejected", "recalled", "expired")
+        and not any(each.previous_id == row.id for each in referrals.chain(session, clerk.caller, row.id)),
         "may_send_down": row.state in ("arrived", "completed") and row.receiver_id == clerk.organisation_id,
     }
 

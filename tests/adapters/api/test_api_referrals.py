@@ -87,6 +87,23 @@ def test_a_rejected_referral_gives_its_place_back(sender: Peer, receiver: Peer, 
     assert [s["slot_id"] for s in free] == [slot_id]
 
 
+def test_a_rejected_referral_is_followed_by_another_of_the_same_chain(
+    sender: Peer, receiver: Peer, person_id: int
+) -> None:
+    first = sender("POST", REFERRALS, json=wish(person_id)).json()
+    again = wish(person_id, placer_number="ZZ-2", previous_id=first["referral_id"])
+    refused = sender("POST", REFERRALS, json=again)
+    assert (refused.status_code, refused.json()["code"]) == (409, "still-open")
+    receiver("POST", f"{REFERRALS}/{first['referral_id']}/reject", json={"text": "床位已满"})
+    second = sender("POST", REFERRALS, json=again).json()
+    assert (second["previous_id"], second["chain_id"]) == (first["referral_id"], first["chain_id"])
+    assert second["due_at"] == second["answer_due_at"]
+    rejected = sender("GET", f"{REFERRALS}/{first['referral_id']}").json()
+    assert (rejected["state"], rejected["due_at"]) == ("rejected", None)
+    chain = receiver("GET", f"{REFERRALS}/{second['referral_id']}/chain").json()
+    assert [row["referral_id"] for row in chain] == [first["referral_id"], second["referral_id"]]
+
+
 def test_a_place_that_is_gone_refuses_the_whole_referral(
     engine: Engine, sender: Peer, person_id: int, slot_id: int
 ) -> None:

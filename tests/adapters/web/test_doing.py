@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from hub import booking, exchange, people, reconciliation, referrals
+from hub import booking, exchange, journeys, people, reconciliation, referrals
 from tests.adapters.web.conftest import Visit
 from tests.adapters.web.reading import Form, Page
 from tests.adapters.web.scenario import Scenario
-from tests.region import CARDIOLOGY, COUNTY, citizen
+from tests.region import CARDIOLOGY, COMMUNITY, COUNTY, TERTIARY, citizen, system
 
 
 @pytest.fixture
@@ -116,6 +116,53 @@ def test_the_duty_desk_confirms_what_nobody_has_looked_at(visit: Visit, session:
     assert row.state == "received"
     assert "没有没人确认的转诊" in client.get("/desk/duty").text
     assert "0 份转诊" in visit("community.doctor").get("/desk/duty").text
+
+
+def test_a_rejected_patient_is_sent_elsewhere_in_the_same_chain_that_all_three_see(
+    visit: Visit, session: Session, scenario: Scenario
+) -> None:
+    doctor = system(COMMUNITY, at=scenario.at)
+    facts = referrals.ReferralFacts(
+        person_id=scenario.stranger_id,
+        sender_id=COMMUNITY,
+        receiver_id=TERTIARY,
+        reason="反复发热两周",
+        diagnoses=({"code": "R50.9", "name": "发热"},),
+    )
+    first = journeys.refer(session, doctor, facts=facts)
+    journeys.reject(session, system(TERTIARY, at=scenario.at), referral_id=first.id, reason="儿科床位已满")
+    session.commit()
+    client = visit("community.doctor")
+    assert "没被接收，要决定 1" in client.get("/desk/referrals/out?group=to-decide").text
+    letter = client.get(f"/desk/referrals/out?group=to-decide&open={first.id}")
+    assert f"/desk/refer?again={first.id}" in Page(letter.text).links
+    page = Page(client.get(f"/desk/refer?again={first.id}&receiver={COUNTY}/").text)
+    form = page.form("/desk/refer")
+    assert ">R50.9 发热</textarea>" in page.text
+    written = {"slot_id": "", "file": "1", "diagnoses": "R50.9 发热", "reason": "反复发热两周"}
+    sent = _send(client, form, **written)
+    assert sent.status_code == 303
+    second = session.scalars(select(referrals.Referral).where(referrals.Referral.previous_id == first.id)).one()
+    assert (second.receiver_id, second.chain_id, second.reason) == (COUNTY, first.id, "反复发热两周")
+    shown = [
+        client.get(f"/desk/referrals/out?group=all&open={second.id}"),
+        visit("center.doctor").get(f"/desk/referrals/in?group=all&open={first.id}"),
+        visit(scenario.stranger_id).get(f"/referrals/{second.id}"),
+    ]
+    for answer in shown:
+        assert "前后 2 次转诊" in answer.text
+        assert "儿科床位已满" in answer.text
+    assert f"/desk/refer?again={first.id}" not in Page(client.get(letter.url).text).links
+    again = _send(client, form, **written)
+    assert again.status_code == 303
+    rows = session.scalars(select(referrals.Referral).where(referrals.Referral.previous_id == first.id)).all()
+    assert len(rows) == 1
+
+
+def test_the_patient_reads_what_the_filing_saves(visit: Visit, scenario: Scenario) -> None:
+    page = visit(scenario.person_id).get(f"/referrals/{scenario.referral_id}")
+    assert "因为办了转诊备案，您大约少付" in page.text
+    assert "转来，没备案" in page.text
 
 
 def test_the_receiver_asks_the_sender_answers_and_the_referral_is_accepted(

@@ -27,6 +27,12 @@ class Effect:
     pack: str
     day: date
 
+    @property
+    def saved(self) -> int:
+        """What the filing saves the patient, in fen."""
+        filed, unfiled, _ = self.choices
+        return unfiled.amount - filed.amount
+
 
 def insurance_effect(
     session: Session, caller: Caller, *, person_id: int, sender_id: str, receiver_id: str, filed: bool, language: str
