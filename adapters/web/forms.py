@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from unicodedata import category
 
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from hub.faults import Invalid, Missing, within
@@ -61,6 +62,13 @@ class Form:
         if not isinstance(value, str):
             return None
         return within(value, limit, element=name)
+
+    def file(self, name: str) -> tuple[str, bytes]:
+        """A file that was chosen: what it is called, and what is in it. Refuses: Missing."""
+        sent = self._fields.get(name)
+        if not isinstance(sent, UploadFile) or not sent.filename:
+            raise Missing(element=name)
+        return _readable(sent.filename)[:200] or name, sent.file.read()
 
     def number(self, name: str) -> int:
         """A row's id. Refuses: Missing, Invalid."""

@@ -6,7 +6,7 @@ the log line, and turns what the route raised into a page. A page never answers 
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -147,7 +147,9 @@ def plain_page(request: Request, status: int, *, reference: str = "") -> HTMLRes
 
 
 class PageRoute(APIRoute):
-    """Every route of the pages."""
+    """Every route of the pages; `files` is how many a form of it may send."""
+
+    files: ClassVar[int] = 0
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         inner = super().get_route_handler()
@@ -157,19 +159,25 @@ class PageRoute(APIRoute):
             request.state.door = door.arriving("web")
             with door.logged(request.state.door) as call:
                 request.state.call, call.verb = call, verb
-                return await _answer(request, inner)
+                return await _answer(request, inner, self.files)
 
         return handle
 
 
-async def _answer(request: Request, inner: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
+class FilePageRoute(PageRoute):
+    """A page that takes a file."""
+
+    files = 1
+
+
+async def _answer(request: Request, inner: Callable[[Request], Coroutine[Any, Any, Response]], files: int) -> Response:
     call = request.state.call
     try:
         if not all(_may_name_a_row(value) for value in request.path_params.values()):
             call.outcome = "not-found"
             return plain_page(request, 404)
         if request.method == "POST":
-            request.state.form = Form(await _form_of(request))
+            request.state.form = Form(await _form_of(request, files))
         return await inner(request)
     except sessions.SignInNeeded as needed:
         call.outcome = "sign-in-needed"
@@ -190,11 +198,13 @@ async def _answer(request: Request, inner: Callable[[Request], Coroutine[Any, An
         answer = plain_page(request, 500)
         answer.headers.update(HEADERS)
         return answer
+    finally:
+        await request.close()  # and the file that came with a form
 
 
-async def _form_of(request: Request) -> FormData:
-    """No page takes a file, and a field may be as long as a body: what is longer is refused as a body."""
-    return await request.form(max_files=0, max_part_size=door.settings().body_limit_bytes)
+async def _form_of(request: Request, files: int) -> FormData:
+    """A field may be as long as a body: what is longer is refused as a body."""
+    return await request.form(max_files=files, max_part_size=door.settings().body_limit_bytes)
 
 
 def _may_name_a_row(said: str) -> bool:

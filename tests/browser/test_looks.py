@@ -40,6 +40,7 @@ DESKS = {
     "bureau-board": ("bureau.clerk", "/bureau"),
     "bureau-differences": ("bureau.clerk", "/bureau/differences"),
     "bureau-difference": ("bureau.clerk", "/bureau/differences/{break_id}"),
+    "bureau-sheets": ("bureau.clerk", "/bureau/sheets?hospital=H42050000101"),
     "bureau-breaches": ("bureau.clerk", "/bureau/breaches"),
     "bureau-packs": ("bureau.clerk", "/bureau/rules"),
     "bureau-try": ("bureau.clerk", "/bureau/rules/try"),

@@ -68,6 +68,8 @@ BUREAU = [
     "/bureau/differences",
     "/bureau/differences/{break_id}",
     "/bureau/breaches",
+    "/bureau/sheets",
+    "/bureau/sheets?hospital=H42050000101",
     "/bureau/rules",
     "/bureau/rules/try",
     "/bureau/rules/try?pack=yichang-draft-2028",
