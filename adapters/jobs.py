@@ -38,6 +38,10 @@ class LedgerBroken(Exception):
     """A bug of ours: the books do not prove. Names the settlements."""
 
 
+class SomeNotSeenTo(Exception):
+    """Patients of a stopped clinic whose turn went wrong; the next round tries again."""
+
+
 @dataclass(frozen=True)
 class Periodic:
     """`work` changes what is due in one transaction and says in a word or two what it did."""
@@ -48,7 +52,7 @@ class Periodic:
 
 @dataclass(frozen=True)
 class Talking:
-    """`work` waits for somebody else's computer, so it is handed no transaction and opens its own."""
+    """`work` is handed no transaction and opens its own: it waits for other computers, or does many things."""
 
     every: timedelta
     work: Callable[[Caller], str]
@@ -57,6 +61,21 @@ class Talking:
 def make_slots(session: Session, caller: Caller) -> str:
     today: date = day_of(caller.at)
     return f"{booking.make_slots(session, caller, day_from=today, days=DAYS_AHEAD)} slots"
+
+
+def see_to_stopped(caller: Caller) -> str:
+    """Everybody a stopped clinic has met, each in a transaction of their own: one that fails stops nobody else."""
+    seen = failed = 0
+    for visit_id in door.transact(booking.waiting_visits):
+        try:
+            door.transact(lambda session, one=visit_id: journeys.settle_visit(session, caller, visit_id=one))
+            seen += 1
+        except Exception:
+            log.exception("stopped visit", visit_id=visit_id)
+            failed += 1
+    if failed:
+        raise SomeNotSeenTo(f"{failed} of {seen + failed}")
+    return f"{seen} visits"
 
 
 def seal_audit(session: Session, caller: Caller) -> str:
@@ -103,6 +122,7 @@ WORK: dict[str, Periodic | Talking] = {
     "return-referrals": Periodic(timedelta(minutes=15), return_referrals),
     "watch-referrals": Periodic(timedelta(minutes=5), watch_referrals),
     "prove-worklists": Periodic(timedelta(days=1), prove_worklists),
+    "see-to-stopped": Talking(timedelta(seconds=3), see_to_stopped),
     "finish-messages": Periodic(timedelta(seconds=30), inbound.sweep),
     "prove-ledger": Periodic(timedelta(hours=1), prove_ledger),
     "verify-books": Periodic(timedelta(days=1), verify_books),

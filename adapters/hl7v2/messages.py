@@ -42,6 +42,7 @@ MESSAGES: dict[tuple[str, str], Row] = {
     ("SIU", "S13"): Row("SIU_S12", siu.reschedule),
     ("SIU", "S14"): Row("SIU_S12", siu.reschedule),
     ("SIU", "S15"): Row("SIU_S12", siu.cancel),
+    ("SIU", "S23"): Row("SIU_S12", siu.stop, {"reason": "SCH-6", "until": "TQ1-8"}),
     ("SIU", "S26"): Row("SIU_S12", siu.miss),
     ("REF", "I12"): Row("REF_I12", ref.refer, ref.ELEMENTS),
     ("REF", "I13"): Row("REF_I12", ref.answer_info, {"answer": "NTE-3"}),

@@ -68,6 +68,23 @@ def miss(session: Session, caller: Caller, message: Message) -> Done:
     return _done(journeys.miss_appointment(session, caller, appointment_id=row.id))
 
 
+def stop(session: Session, caller: Caller, message: Message) -> Done:
+    """S23: a clinic is stopped; whoever had booked there is moved or cancelled, and told. Twice is once."""
+    where, who = message["AIL"].text(3), message["AIP"].text(3)
+    if not where:
+        raise Missing(element="AIL-3", allowed="AIL-3")
+    row = booking.stop(
+        session,
+        caller,
+        department_id=pv1.department_id(caller.organisation_id, where),
+        practitioner_id=who or None,
+        since=_start(message),
+        until=_end(message),
+        reason=_reason(message, 6),
+    )
+    return Done(subject=f"stop/{row.id}")
+
+
 def render(kind: str, facts: Mapping[str, Any], organisation_id: str) -> tuple[tuple[str, str, str], list[Line]]:
     """SIU^S12, S13, S15 or S26 for the hospital. The hub's number stands in SCH-1 and SCH-2: it keeps the book."""
     event, action, status = SENT[kind]
@@ -128,6 +145,16 @@ def _start(message: Message) -> datetime:
         if found := times.instant(text, element=f"{segment}-{field}", zone=zone):
             return found
     raise Missing(element="TQ1-7", allowed="TQ1-7 / AIS-4 / SCH-11.4")
+
+
+def _end(message: Message) -> datetime:
+    """TQ1-8, else SCH-11.5. Refuses: Missing, Invalid."""
+    zone = times.zone_of(message.header.text(7))
+    for segment, field, component in (("TQ1", 8, 1), ("SCH", 11, 5)):
+        text = message[segment].text(field, component)
+        if found := times.instant(text, element=f"{segment}-{field}", zone=zone):
+            return found
+    raise Missing(element="TQ1-8", allowed="TQ1-8 / SCH-11.5")
 
 
 def _slot(session: Session, caller: Caller, message: Message) -> Offer:

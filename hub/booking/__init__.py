@@ -6,11 +6,13 @@ places.py ..... the counters of a slot, under contention
 book.py ....... hold and book, alone or in a batch
 change.py ..... reschedule, cancel, arrive, no-show; reading appointments
 limits.py ..... dated rules per card
+fees.py ....... the fee: paid, owed back, paid back
+stopping.py ... a clinic is stopped, and everybody who had booked is seen to
 telling.py .... what the hospital and the citizen are told
 """
 
 from hub.booking.book import HOLD_LASTS, Wish, book, book_many, hold, looking, release, taking
-from hub.booking.calendar import Offer, add_schedule, block, make_slots, offer, offers, schedules, search, unblock
+from hub.booking.calendar import Offer, add_schedule, block, make_slots, offer, offers, schedules, search
 from hub.booking.change import (
     appointment,
     appointments_of,
@@ -25,6 +27,10 @@ from hub.booking.change import (
 from hub.booking.faults import (
     AlreadyBooked,
     AppointmentStarted,
+    ClinicStopped,
+    FeeNotDue,
+    FeePaid,
+    FeeUnknown,
     HoldUnknown,
     LimitReached,
     OtherDepartment,
@@ -34,26 +40,57 @@ from hub.booking.faults import (
     SlotReserved,
     SlotTaken,
     SlotUnknown,
+    StopOver,
+    StopTooLong,
 )
+from hub.booking.fees import FEE, BookingFee, fee_of, pay_fee, refund_fee, refunds_due
 from hub.booking.limits import DEFAULT_RULES, Rule, limits_in_force, set_limits
+from hub.booking.stopping import (
+    OUTCOMES,
+    STOPPED_VISIT,
+    ClinicStop,
+    Contact,
+    Preview,
+    StoppedVisit,
+    alternatives,
+    contacts,
+    preview_stop,
+    record_call,
+    settle_visit,
+    stop,
+    stops,
+    unblock,
+    waiting_visits,
+)
 from hub.booking.tables import APPOINTMENT, CHANNELS, POOLS, SLOT, Appointment, Hold, Limit, Schedule, Slot
 
 __all__ = [
     "APPOINTMENT",
     "CHANNELS",
     "DEFAULT_RULES",
+    "FEE",
     "HOLD_LASTS",
+    "OUTCOMES",
     "POOLS",
     "SLOT",
+    "STOPPED_VISIT",
     "AlreadyBooked",
     "Appointment",
     "AppointmentStarted",
+    "BookingFee",
+    "ClinicStop",
+    "ClinicStopped",
+    "Contact",
+    "FeeNotDue",
+    "FeePaid",
+    "FeeUnknown",
     "Hold",
     "HoldUnknown",
     "Limit",
     "LimitReached",
     "Offer",
     "OtherDepartment",
+    "Preview",
     "Rule",
     "Schedule",
     "ScheduleOverlaps",
@@ -63,8 +100,12 @@ __all__ = [
     "SlotReserved",
     "SlotTaken",
     "SlotUnknown",
+    "StopOver",
+    "StopTooLong",
+    "StoppedVisit",
     "Wish",
     "add_schedule",
+    "alternatives",
     "appointment",
     "appointments_of",
     "arrive",
@@ -73,7 +114,9 @@ __all__ = [
     "book_many",
     "booked_on",
     "cancel",
+    "contacts",
     "day_list",
+    "fee_of",
     "fulfil",
     "hold",
     "limits_in_force",
@@ -82,11 +125,20 @@ __all__ = [
     "noshow",
     "offer",
     "offers",
+    "pay_fee",
+    "preview_stop",
+    "record_call",
+    "refund_fee",
+    "refunds_due",
     "release",
     "reschedule",
     "schedules",
     "search",
     "set_limits",
+    "settle_visit",
+    "stop",
+    "stops",
     "taking",
     "unblock",
+    "waiting_visits",
 ]

@@ -22,6 +22,7 @@ from hub.trust import Caller
 from hub.units import CHINA, Money, bounds_of
 
 SEARCH_LIMIT = 1000
+_STOP_LOCK = 421_202
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def add_schedule(
     """
     trust.require(caller, "booking.write")
     service = directory.service(session, service_id)
-    _own_organisation(caller, service.organisation_id)
+    require_own(caller, service.organisation_id)
     if pool not in POOLS:
         raise Invalid(element="pool", found=pool, allowed="、".join(POOLS), problem=Problem.CODE)
     if not weekdays or set(weekdays) - set("1234567"):
@@ -124,10 +125,12 @@ def add_schedule(
 def make_slots(session: Session, caller: Caller, *, day_from: date, days: int) -> int:
     """The slots of every schedule for `days` days from `day_from`; answers how many are new.
 
-    May run at any time, twice and by two processes: the key (schedule, start) decides.
+    May run at any time, twice and by two processes: the key (schedule, start) decides. What falls into a stopped
+    clinic is born blocked.
     """
     if caller.kind != "job":
         trust.require(caller, "operations")
+    lock_stops(session)
     last = day_from + timedelta(days=days - 1)
     return session.execute(_MAKE_SLOTS, {"first": day_from, "last": last}).rowcount  # type: ignore[attr-defined, no-any-return]
 
@@ -222,23 +225,25 @@ def schedules(
 
 def block(session: Session, caller: Caller, *, slot_id: int) -> None:
     """Stop selling a slot; what is booked stands. Refuses: NotAllowed, SlotUnknown, IllegalMove."""
-    _move_slot(session, caller, slot_id, "block")
+    move_slot(session, caller, slot_id, "block")
 
 
-def unblock(session: Session, caller: Caller, *, slot_id: int) -> None:
-    """Sell a blocked slot again. Refuses: NotAllowed, SlotUnknown, IllegalMove."""
-    _move_slot(session, caller, slot_id, "unblock")
+def lock_stops(session: Session) -> None:
+    """Slots are made and clinics stopped one after the other: neither may miss what the other is about to write."""
+    session.execute(select(func.pg_advisory_xact_lock(_STOP_LOCK, 0)))
 
 
-def _move_slot(session: Session, caller: Caller, slot_id: int, event: str) -> None:
+def move_slot(session: Session, caller: Caller, slot_id: int, event: str) -> None:
+    """Block or unblock a slot of one's own. Refuses: NotAllowed, SlotUnknown, IllegalMove."""
     trust.require(caller, "booking.write")
     found = offer(session, slot_id, at=caller.at)
-    _own_organisation(caller, found.organisation_id)
+    require_own(caller, found.organisation_id)
     state = session.scalars(select(Slot.state).where(Slot.id == slot_id).with_for_update(key_share=True)).one()
     session.execute(update(Slot).where(Slot.id == slot_id).values(state=SLOT.after(state, event)))
 
 
-def _own_organisation(caller: Caller, organisation_id: str) -> None:
+def require_own(caller: Caller, organisation_id: str) -> None:
+    """The hub's own jobs, the institution itself, or an operator. Refuses: NotAllowed."""
     if caller.kind != "job" and caller.organisation_id != organisation_id:
         trust.require(caller, "operations")
 
@@ -311,7 +316,13 @@ _OFFERS_BY_ID = Ready(_OFFERS.where(Slot.id == any_(bindparam("ids", type_=ARRAY
 # A template's hours are Chinese wall time; generate_series counts its slots.
 _MAKE_SLOTS = text("""
 INSERT INTO slot (schedule_id, start_at, end_at, capacity, taken, held, issued, state)
-SELECT t.id, place.start_at, place.start_at + make_interval(mins => t.slot_minutes), t.capacity, 0, 0, 0, 'free'
+SELECT t.id, place.start_at, place.start_at + make_interval(mins => t.slot_minutes), t.capacity, 0, 0, 0,
+    CASE WHEN EXISTS (
+        SELECT FROM clinic_stop s
+        WHERE s.department_id = t.department_id AND s.since <= place.start_at AND place.start_at < s.until
+          AND (s.practitioner_id IS NULL OR s.practitioner_id = t.practitioner_id)
+          AND (s.schedule_id IS NULL OR s.schedule_id = t.id)
+    ) THEN 'blocked' ELSE 'free' END
 FROM schedule t
 CROSS JOIN generate_series(CAST(:first AS date), CAST(:last AS date), interval '1 day') AS day
 CROSS JOIN LATERAL (

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub import people, trust
+from hub.booking import fees
 from hub.booking.book import SEEN_AFTER, Wish, refusal, slot_facts, standing_of
 from hub.booking.calendar import Offer, offers
 from hub.booking.faults import AppointmentStarted, OtherDepartment, SlotTaken, SlotUnknown
@@ -20,7 +21,7 @@ from hub.booking.tables import APPOINTMENT, Appointment
 from hub.booking.telling import spoken, tell
 from hub.db import Statement
 from hub.trust import Caller, RecordUnknown
-from hub.units import bounds_of, day_of
+from hub.units import Money, bounds_of, day_of
 
 
 def appointment(session: Session, caller: Caller, appointment_id: int) -> Appointment:
@@ -80,7 +81,7 @@ def reschedule(session: Session, caller: Caller, *, appointment_id: int, slot_id
     Both slots are locked in id order; when the new place is refused, nothing has changed.
     Refuses: RecordUnknown, IllegalMove, AppointmentStarted, SlotUnknown, OtherDepartment, and what `book` refuses.
     """
-    row = _changeable(session, caller, appointment_id)
+    row = changeable(session, caller, appointment_id)
     APPOINTMENT.after(row.state, "reschedule")
     _not_started(row, caller, verb="改约", verb_en="rescheduling")
     if slot_id == row.slot_id:
@@ -94,8 +95,15 @@ def reschedule(session: Session, caller: Caller, *, appointment_id: int, slot_id
         raise SlotTaken(**slot_facts(new))
     move_counters(session, row.slot_id, taken=-1)
     move_counters(session, slot_id, taken=1, issued=1)
+    put(session, caller, row, new, number)
+    tell(session, caller, "appointment.rescheduled", row, new)
+    return row
+
+
+def put(session: Session, caller: Caller, row: Appointment, new: Offer, queue_number: int) -> None:
+    """Write an appointment into a place whose counters have been moved; who may see the record moves along."""
     APPOINTMENT.move(row, "reschedule")
-    row.slot_id, row.start_at, row.end_at, row.queue_number = slot_id, new.start_at, new.end_at, number
+    row.slot_id, row.start_at, row.end_at, row.queue_number = new.slot_id, new.start_at, new.end_at, queue_number
     row.practitioner_id, row.service_id = new.practitioner_id, new.service_id
     _changed(session, caller, row)
     source = f"appointment/{row.id}"
@@ -110,26 +118,34 @@ def reschedule(session: Session, caller: Caller, *, appointment_id: int, slot_id
         since=caller.at,
         until=row.end_at + SEEN_AFTER,
     )
-    tell(session, caller, "appointment.rescheduled", row, new)
-    return row
 
 
 def cancel(session: Session, caller: Caller, *, appointment_id: int, reason: str) -> Appointment:
-    """Give the place back; it is free at once. A citizen may until the visit begins, a hospital also later.
+    """Give the place back; it is free at once, and a fee that was paid is owed back.
 
+    A citizen may until the visit begins, a hospital also later.
     Refuses: RecordUnknown, IllegalMove, AppointmentStarted.
     """
-    row = _changeable(session, caller, appointment_id)
+    row = changeable(session, caller, appointment_id)
     APPOINTMENT.after(row.state, "cancel")
     if caller.kind == "citizen":
         _not_started(row, caller, verb="取消", verb_en="cancelling")
+    give_up(session, caller, row, reason=reason)
+    tell(session, caller, "appointment.cancelled", row, _offer_of(session, caller, row))
+    return row
+
+
+def give_up(session: Session, caller: Caller, row: Appointment, *, reason: str) -> Money | None:
+    """An appointment that may be cancelled is; its place is free, its hospital sees the record no longer.
+
+    Answers the fee that is owed back, if one was paid.
+    """
     row.cancel_reason = reason.strip() or "未说明"
     APPOINTMENT.move(row, "cancel")
     _changed(session, caller, row)
     move_counters(session, row.slot_id, taken=-1)
     trust.end_grants(session, caller, source=f"appointment/{row.id}", until=caller.at)
-    tell(session, caller, "appointment.cancelled", row, _offer_of(session, caller, row))
-    return row
+    return fees.owe_back(session, appointment_id=row.id, reason=row.cancel_reason)
 
 
 def arrive(session: Session, caller: Caller, *, appointment_id: int) -> Appointment:
@@ -150,7 +166,7 @@ def noshow(session: Session, caller: Caller, *, appointment_id: int) -> Appointm
 
 
 def _at_the_hospital(session: Session, caller: Caller, appointment_id: int, event: str) -> Appointment:
-    row = _changeable(session, caller, appointment_id)
+    row = changeable(session, caller, appointment_id)
     if caller.kind != "job" and caller.organisation_id != row.organisation_id:
         raise RecordUnknown(noun="appointment")
     APPOINTMENT.move(row, event)
@@ -158,7 +174,7 @@ def _at_the_hospital(session: Session, caller: Caller, appointment_id: int, even
     return row
 
 
-def _changeable(session: Session, caller: Caller, appointment_id: int) -> Appointment:
+def changeable(session: Session, caller: Caller, appointment_id: int) -> Appointment:
     """The row, locked, for one who may change it. The card is locked first, as in booking."""
     trust.require(caller, "booking.write")
     person_id = session.scalar(select(Appointment.person_id).where(Appointment.id == appointment_id))

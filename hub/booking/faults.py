@@ -56,3 +56,33 @@ class OtherDepartment(Refused):
 class ScheduleOverlaps(Conflict):
     zh = "{practitioner}在这些时间已有排班（排班编号 {schedule_id}）。请先调整原排班。"
     en = "{practitioner} already has a schedule at these times (schedule {schedule_id}). Change that one first."
+
+
+class FeeNotDue(Refused):
+    zh = "预约 {appointment_id} 现在是“{state}”，不再收挂号费。"
+    en = "Appointment {appointment_id} is {state}; no fee is due."
+
+
+class FeePaid(Conflict):
+    zh = "预约 {appointment_id} 的挂号费 {amount} 元已收（收据 {receipt}），请核对收据号和金额。"
+    en = "The fee of appointment {appointment_id} ({amount} yuan) was paid under receipt {receipt}. Check the receipt."
+
+
+class FeeUnknown(Unknown):
+    zh = "预约 {appointment_id} 没有收过挂号费。"
+    en = "No fee was paid for appointment {appointment_id}."
+
+
+class ClinicStopped(Refused):
+    zh = "这个号在停诊时段内（停诊编号 {stop_id}，原因：{reason}），不能再放号。要出诊请另排班。"
+    en = "This slot lies in a stopped clinic (stop {stop_id}: {reason}) and cannot be sold again. Add another schedule."
+
+
+class StopTooLong(Refused):
+    zh = "一次停诊最长 {days} 天，收到 {since} 至 {until}。请分次办理。"
+    en = "One stop covers at most {days} days; {since} to {until} is longer. Do it in parts."
+
+
+class StopOver(Refused):
+    zh = "停诊时段 {since} 至 {until} 已经过去。"
+    en = "The time to stop, {since} to {until}, is already over."

@@ -49,7 +49,7 @@ def telling(
     for caller, row, offer in changes:
         person = persons[row.person_id, row.organisation_id]
         lane = f"person/{row.person_id}"
-        rows.append((caller, (row.organisation_id, lane, kind, _snapshot(row, offer, person))))
+        rows.append((caller, (row.organisation_id, lane, kind, snapshot(row, offer, person))))
         if person["telephone"]:
             rows.append((caller, ("sms", lane, "notice", _notice(kind, row, offer, person))))
     return exchange.posting_many(rows)
@@ -61,7 +61,8 @@ def tell(session: Session, caller: Caller, kind: str, row: Appointment, offer: O
     run_together(session, telling(kind, [(caller, row, offer)], persons))
 
 
-def _snapshot(row: Appointment, offer: Offer, person: dict[str, Any]) -> dict[str, Any]:
+def snapshot(row: Appointment, offer: Offer, person: dict[str, Any]) -> dict[str, Any]:
+    """An appointment as its hospital is told of it."""
     practitioner = None
     if offer.practitioner_id is not None:
         practitioner = {"id": offer.practitioner_id, "name": offer.practitioner_name}

@@ -32,6 +32,7 @@ from hub.exchange.due import (
     search_due,
     sent,
     skip,
+    states_of,
 )
 from hub.exchange.heard import (
     GOOD,
@@ -107,5 +108,6 @@ __all__ = [
     "search_heard",
     "sent",
     "skip",
+    "states_of",
     "to_replay",
 ]

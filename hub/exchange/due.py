@@ -8,7 +8,7 @@ the snapshot's xmin); otherwise a later row of a lane could overtake an earlier 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -134,6 +134,12 @@ def posting_many(rows: Sequence[tuple[Caller, Posted]]) -> list[Statement]:
         "traces": [caller.trace for caller, _ in rows],
     }
     return [(_POST, said)]
+
+
+def states_of(session: Session, due_ids: Collection[int]) -> dict[int, str]:
+    """How far each row is: due, sent, refused or skipped."""
+    rows = session.execute(select(Due.id, Due.state).where(Due.id.in_(due_ids)))
+    return {row.id: row.state for row in rows}
 
 
 def lease(session: Session, *, owner: str, at: datetime, lanes: int = 16, rows: int = 20) -> list[Leased]:

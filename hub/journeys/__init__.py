@@ -2,6 +2,7 @@
 
 referring.py ... a referral with its place and its filing, and how all three end together
 visiting.py .... admission, discharge, results, appointments given up: what they mean for a referral
+stopping.py .... a stopped clinic: everybody who had booked there
 charging.py .... a clinic without a system of its own: visit, fees and settlement at once
 
 Journeys have no tables. A referral is locked before its place, everywhere, so that two journeys of
@@ -22,6 +23,7 @@ from hub.journeys.referring import (
     return_not_taken,
     watch,
 )
+from hub.journeys.stopping import settle_visit
 from hub.journeys.visiting import (
     admit,
     cancel_admission,
@@ -54,5 +56,6 @@ __all__ = [
     "reject",
     "reserve",
     "return_not_taken",
+    "settle_visit",
     "watch",
 ]

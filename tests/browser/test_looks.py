@@ -36,6 +36,11 @@ DESKS = {
         "/desk/refer?person_id={stranger_id}&receiver=H42050000101/H42050000101-0301",
     ),
     "desk-consultation": ("community.doctor", "/desk/consultations?open={consultation_id}"),
+    "desk-stops": (
+        "center.doctor",
+        "/desk/stops?department=H42050000101-0301&since={day}T08:00&until={day}T18:00&reason=开会",
+    ),
+    "desk-stop": ("center.doctor", "/desk/stops/{stop_id}"),
     "desk-slip": ("center.clerk", "/desk/slips/{appointment_id}"),
     "bureau-board": ("bureau.clerk", "/bureau"),
     "bureau-differences": ("bureau.clerk", "/bureau/differences"),

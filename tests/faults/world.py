@@ -25,7 +25,7 @@ from hub.records import Diagnosis, Order
 from hub.referrals import ReferralFacts
 from hub.settlement import Charge
 from hub.trust import SCOPES, Caller
-from hub.units import Money, day_of
+from hub.units import Money, day_of, start_of
 from tests.hub.coverage.insured import insure, with_pack
 from tests.hub.settlement.stays import fees
 from tests.region import (
@@ -196,6 +196,15 @@ def _slots(session: Session, world: World) -> None:
         )
         rows["appointment"] = made.id
     caller = system(TERTIARY, at=door.now())
+    far = tomorrow + timedelta(days=30)
+    world.ours["stop"] = booking.stop(
+        session,
+        caller,
+        department_id=CARDIOLOGY,
+        since=start_of(far),
+        until=start_of(far + timedelta(days=1)),
+        reason="开会",
+    ).id
     held = booking.hold(session, caller, slot_id=world.ours["slots"][7], person_id=world.ours["person"], channel="his")
     world.ours["hold"] = held.id
 

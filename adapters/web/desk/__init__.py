@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from adapters.web.desk import bills, charge, consultations, records, refer, referrals, today, window
+from adapters.web.desk import bills, charge, consultations, records, refer, referrals, stops, today, window
 
 router = APIRouter(include_in_schema=False)
-for part in (today, charge, bills, window, refer, consultations, records, referrals):
+for part in (today, charge, bills, window, stops, refer, consultations, records, referrals):
     router.include_router(part.router)

@@ -14,6 +14,7 @@ PLACES = {
     "today": "booking.read",
     "charge": "settlement.write",
     "window": "people.write",
+    "stops": "booking.write",
     "incoming": "referral.read",
     "outgoing": "referral.read",
     "duty": "referral.read",

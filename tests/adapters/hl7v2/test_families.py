@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from adapters import door
 from adapters.hl7v2 import er7, times
-from hub import booking, exchange, people, records
+from hub import booking, exchange, journeys, people, records
 from hub.booking import Offer
 from hub.records import Report, Visit
 from hub.referrals import Referral
@@ -137,6 +137,28 @@ def test_a_place_that_is_taken_a_time_without_a_place_and_an_unknown_appointment
     assert hl7.answer(unknown, sender=TERTIARY)["ERR"].text(3) == "204"
     timeless = HIS_BOOKS.replace(b"{start}|{end}", b"|")
     assert hl7.answer(timeless, sender=TERTIARY)["ERR"].field(2) == "TQ1^1^7^1"
+
+
+def test_the_his_stops_a_clinic_and_twice_is_once(hl7: Door) -> None:
+    first, second = slots(hl7)
+    ok(hl7, at_time_of(first), TERTIARY)
+    stop = at_time_of(first).replace(b"SIU^S12^SIU_S12|ZX20261122000301", b"SIU^S23^SIU_S12|Z5")
+    stop = b"\r".join(line for line in stop.split(b"\r") if not line.startswith(b"PID"))
+    stop = stop.replace(b"GH-3001||||", "GH-3001||||^医生外出".encode())
+    for number in (b"Z5", b"Z6"):
+        ok(hl7, stop.replace(b"|Z5|", b"|" + number + b"|"), TERTIARY)
+    with hl7.session() as session, session.begin():
+        stopped = session.scalars(select(booking.ClinicStop)).one()
+        assert (stopped.practitioner_id, stopped.since, stopped.until) == (EXPERT, first.start_at, first.end_at)
+        assert (stopped.slots, stopped.reason) == (1, "医生外出")
+        (visit_id,) = booking.waiting_visits(session)
+        visit = journeys.settle_visit(session, system(TERTIARY, at=door.now()), visit_id=visit_id)
+        assert (visit.state, visit.new_slot_id) == ("moved", second.slot_id)
+    assert due(hl7, TERTIARY) == ["appointment.booked", "appointment.rescheduled"]
+    endless = stop.replace(times.stamp(first.end_at).encode(), b"").replace(b"|Z5|", b"|Z7|")
+    assert hl7.answer(endless, sender=TERTIARY)["ERR"].field(2) == "TQ1^1^8^1"
+    nowhere = stop.replace(b"AIL|1|A|0301^^^H42050000101", b"AIL|1|A").replace(b"|Z5|", b"|Z8|")
+    assert hl7.answer(nowhere, sender=TERTIARY)["ERR"].field(2) == "AIL^1^3^1"
 
 
 def test_a_no_show_is_found_by_patient_and_time(hl7: Door) -> None:

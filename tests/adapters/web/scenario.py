@@ -84,6 +84,7 @@ class Scenario:
     due_id: int
     slot_id: int
     day: date
+    stop_id: int
 
 
 def play(session: Session, at: datetime) -> Scenario:
@@ -140,6 +141,7 @@ def play(session: Session, at: datetime) -> Scenario:
         due_id=due_id,
         slot_id=next(offer.slot_id for offer in free if offer.pool == "public"),
         day=tomorrow,
+        stop_id=_stopped(session, stranger.id, at),
     )
 
 
@@ -199,6 +201,27 @@ def _appointment(session: Session, person_id: int, at: datetime) -> booking.Appo
     free = booking.search(session, caller, day_from=tomorrow, day_to=tomorrow, department_id=CARDIOLOGY, only_free=True)
     slot = next(offer for offer in free if offer.practitioner_id == EXPERT and offer.pool == "public")
     return booking.book(session, caller, slot_id=slot.slot_id, person_id=person_id, channel="app", reason="胸闷三天")
+
+
+def _stopped(session: Session, person_id: int, at: datetime) -> int:
+    """The expert cannot come in nine days: one is moved, one has no telephone, a fee is owed back."""
+    caller, day = staff(TERTIARY, at=at), day_of(at) + timedelta(days=9)
+    mute = a_person(session, 4, name="无电话示例")
+    mute.telephone = None
+    found = booking.search(session, caller, day_from=day, day_to=day, practitioner_id=EXPERT, pool="public")
+    rows = [
+        booking.book(session, caller, slot_id=found[n].slot_id, person_id=who, channel="window")
+        for n, who in enumerate((person_id, mute.id))
+    ]
+    booking.pay_fee(session, caller, appointment_id=rows[0].id, amount=Money(2200), receipt="SJ-0009")
+    hours = {"since": found[0].start_at, "until": found[0].start_at + timedelta(minutes=30)}
+    where = {"department_id": CARDIOLOGY, "practitioner_id": EXPERT}
+    booking.stop(session, caller, **where, **hours, rebook=False, reason="医生外出会诊")
+    hours = {"since": found[0].start_at, "until": found[0].start_at + timedelta(hours=2)}
+    row = booking.stop(session, caller, **where, **hours, reason="医生外出会诊")
+    for visit_id in booking.waiting_visits(session):
+        journeys.settle_visit(session, job(at), visit_id=visit_id)
+    return row.id
 
 
 def _results(session: Session, person_id: int, at: datetime) -> int:
