@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 
 from adapters.settings import Settings, sqlalchemy_url
 from hub import referrals, trust
-from hub.db import Statement, run_and_commit
+from hub.db import Statement, run_and_commit, still_waiting
 from hub.faults import Fault, Unavailable
 from hub.trust import Caller, Door, Keyring
 
@@ -110,7 +110,7 @@ def transact(work: Callable[[Session], T]) -> T:
                 done = work(session)
                 session.flush()
                 committing = True
-                if last := session.info.get(_LAST):
+                if last := [*still_waiting(session), *session.info.get(_LAST, ())]:
                     run_and_commit(session, last)
             return done
         except PoolTimeout as full:

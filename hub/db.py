@@ -2,7 +2,7 @@
 
 PostgreSQL 15 and newer, no extension. A room declares its tables at its own top; rows that must
 never change say `__append_only__ = True` and the migration takes the right to change them away.
-`run`, `run_together` and `Ready` are for the statements of hot verbs.
+`run`, `run_together`, `run_later`, `ask_ahead` and `Ready` are for the statements of hot verbs.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,11 +13,18 @@ from typing import Any, ClassVar, TypeVar
 
 import psycopg
 from psycopg.rows import namedtuple_row
-from sqlalchemy import BigInteger, ClauseElement, DateTime, Dialect, Identity, MetaData, Text, TypeDecorator
+from sqlalchemy import BigInteger, ClauseElement, DateTime, Dialect, Identity, MetaData, Text, TypeDecorator, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, make_transient_to_detached, mapped_column
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    ORMExecuteState,
+    Session,
+    make_transient_to_detached,
+    mapped_column,
+)
 
 from hub.units import Money
 
@@ -101,6 +108,90 @@ def run(session: Session, sql: str, said: Mapping[str, Any]) -> list[Any]:
 
 def run_together(session: Session, statements: Sequence[Statement]) -> list[list[Any]]:
     """Hot statements in their order, sent without waiting for each other's answers; the rows of each, as of `run`."""
+    waiting: _Waiting | None = session.info.get(_WAITING)
+    if waiting is None:
+        return _send(session, statements)
+    if len(statements) == 1 and (rows := waiting.foreseen(statements[0])) is not None:
+        return [rows]
+    before, ahead = waiting.taken()
+    answers = _send(session, [*before, *statements, *ahead])
+    waiting.answers = list(zip(ahead, answers[len(before) + len(statements) :], strict=True))
+    return answers[len(before) : len(before) + len(statements)]
+
+
+class _Waiting:
+    """What a session that may wait has not sent yet, and the answers to what it has asked ahead."""
+
+    def __init__(self) -> None:
+        self.later: list[Statement] = []
+        self.ahead: list[Statement] = []
+        self.answers: list[tuple[Statement, list[Any]]] = []
+
+    def taken(self) -> tuple[list[Statement], list[Statement]]:
+        later, ahead, self.later, self.ahead = self.later, self.ahead, [], []
+        return later, ahead
+
+    def foreseen(self, statement: Statement) -> list[Any] | None:
+        """The rows of a question that was asked ahead, once: who asks again wants to know what is true by then."""
+        for number, (asked, rows) in enumerate(self.answers):
+            if asked == statement:
+                del self.answers[number]
+                return rows
+        return None
+
+
+_WAITING = "onecard.waiting"
+
+
+def may_wait(session: Session) -> None:
+    """From now on this session sends what nobody waits for with the next statements, or with its commit.
+
+    For a door that opens no savepoint in it: what waits would be sent inside of one, and undone with it.
+    """
+    session.info[_WAITING] = _Waiting()
+
+
+def run_later(session: Session, *statements: Statement) -> None:
+    """Writes whose answers nobody needs: at once, or, where the session may wait, before whatever comes next."""
+    waiting: _Waiting | None = session.info.get(_WAITING)
+    if waiting is None:
+        _send(session, statements)
+    else:
+        waiting.later += statements
+
+
+def ask_ahead(session: Session, statement: Statement) -> None:
+    """Where the session may wait: a question that `run` will ask soon is sent behind the next statements."""
+    waiting: _Waiting | None = session.info.get(_WAITING)
+    if waiting is not None:
+        waiting.ahead.append(statement)
+
+
+def still_waiting(session: Session) -> list[Statement]:
+    """What was to be run later and was not yet, for `run_and_commit`; the session waits no more."""
+    waiting: _Waiting | None = session.info.pop(_WAITING, None)
+    return [] if waiting is None else waiting.later
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _before_a_question(state: ORMExecuteState) -> None:
+    _send_waiting(state.session)
+
+
+@event.listens_for(Session, "before_flush")
+@event.listens_for(Session, "before_commit")
+def _before_a_flush(session: Session, *_: object) -> None:
+    _send_waiting(session)
+
+
+def _send_waiting(session: Session) -> None:
+    waiting: _Waiting | None = session.info.get(_WAITING)
+    if waiting is not None and waiting.later:
+        later, waiting.later = waiting.later, []
+        _send(session, later)
+
+
+def _send(session: Session, statements: Sequence[Statement]) -> list[list[Any]]:
     if not statements:
         return []
     with _driver(session, statements) as driver:

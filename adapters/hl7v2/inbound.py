@@ -14,7 +14,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from adapters import door
-from adapters.hl7v2 import acknowledgements, er7, peers, structures
+from adapters.hl7v2 import acknowledgements, er7, peers, pid, structures
 from adapters.hl7v2.acknowledgements import ACCEPTED, Complaint, Verdict
 from adapters.hl7v2.done import Done
 from adapters.hl7v2.er7 import Message, Unreadable, storable
@@ -22,7 +22,7 @@ from adapters.hl7v2.messages import CODES, EVERYWHERE, MESSAGES, Row, events_of
 from adapters.hl7v2.mllp import KEPT_BYTES, LIMIT_BYTES, Oversized
 from adapters.hl7v2.structures import FALLBACK, Finding, Location
 from hub import exchange, trust
-from hub.db import run_together
+from hub.db import may_wait, run_later
 from hub.exchange import Heard
 from hub.faults import Fault, Invalid, Kind, Problem
 from hub.trust import Caller, Door
@@ -135,6 +135,10 @@ class Reception:
 
     def _heard_and_done(self, session: Session, *, hopeful: bool = False) -> tuple[Verdict, bytes]:
         caller = self.caller(session)
+        if hopeful:
+            may_wait(session)
+            if self.row and self.message["PID"]:
+                pid.ask_ahead(session, caller, self.message["PID"])
         heard = self._hear(session, caller)
         if heard.repeat_answer is not None:
             exchange.answer(session, heard, answer=heard.repeat_answer)
@@ -225,12 +229,8 @@ class Reception:
             caller, verb=self.name, outcome=outcome, person_id=done.person_id, subject=done.subject
         )
         session.flush()
-        run_together(
-            session,
-            [
-                exchange.answering(heard, outcome=outcome, answer=answer, fault=fault),
-                trust.auditing([audited]),
-            ],
+        run_later(
+            session, exchange.answering(heard, outcome=outcome, answer=answer, fault=fault), trust.auditing([audited])
         )
 
     def caller(self, session: Session) -> Caller:

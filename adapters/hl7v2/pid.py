@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from adapters.hl7v2 import times
 from adapters.hl7v2.er7 import Repetition, Segment
-from hub import people
+from hub import db, people
 from hub.faults import Missing
 from hub.people import Demographics, Identification, Person, PersonUnknown
 from hub.trust import Caller
@@ -32,6 +32,12 @@ def register(session: Session, caller: Caller, pid: Segment) -> int:
     if not numbers:
         raise Missing(element="PID-3", allowed="MR, NI, HC, SN, PPN")
     return people.recognise(session, caller, demographics=demographics(pid, numbers), identifiers=numbers)
+
+
+def ask_ahead(session: Session, caller: Caller, pid: Segment) -> None:
+    """Whom `register` will ask for, asked together with what is sent next."""
+    if question := people.recognising(caller, identifications(caller, pid)):
+        db.ask_ahead(session, question)
 
 
 def known(session: Session, caller: Caller, pid: Segment) -> Person | None:

@@ -33,8 +33,7 @@ def admit(
     Whom a hospital admits before it has answered the referral, it has accepted. Said twice it is one
     arrival. Refuses: what `records.open_visit` refuses.
     """
-    visit = records.open_visit(
-        session,
+    visiting = records.opening(
         caller,
         organisation_id=organisation_id,
         number=number,
@@ -45,17 +44,24 @@ def admit(
         practitioner_id=practitioner_id,
         diagnoses=diagnoses,
     )
-    if visit.state != "in-progress":
-        return visit
     session.flush()
-    found, booked = run_together(
+    made, found, booked = run_together(
         session,
         [
-            referrals.concerning(visit_id=visit.id, organisation_id=organisation_id, person_id=person_id),
-            booking.booked_on(organisation_id=organisation_id, person_id=person_id, day=day_of(visit.begun_at)),
+            visiting,
+            referrals.concerning(visit_id=None, organisation_id=organisation_id, person_id=person_id),
+            booking.booked_on(organisation_id=organisation_id, person_id=person_id, day=day_of(begun_at)),
         ],
     )
-    about = referrals.concerned_of(session, found, visit_id=visit.id, at=caller.at)
+    visit = records.opened(session, caller, visiting, made)
+    if visit.state != "in-progress":
+        return visit
+    if made:
+        about = referrals.concerned_of(session, found, visit_id=visit.id, at=caller.at)
+    else:
+        about = referrals.concerned(
+            session, visit_id=visit.id, organisation_id=organisation_id, person_id=person_id, at=caller.at
+        )
     if about.brought is not None:
         return visit
     if about.here is not None:

@@ -36,7 +36,7 @@ from hub.people.persons import (
     resolve,
     same_card,
 )
-from hub.people.registering import Demographics, Identification, recognise, register
+from hub.people.registering import Demographics, Identification, recognise, recognising, register
 from hub.people.signin import send_sign_in_code, sign_in
 
 __all__ = [
@@ -70,6 +70,7 @@ __all__ = [
     "may_act_for",
     "person",
     "recognise",
+    "recognising",
     "record_death",
     "register",
     "represented",

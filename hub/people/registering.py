@@ -13,7 +13,7 @@ from sqlalchemy import Sequence as DbSequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from hub.db import Base, run
+from hub.db import Base, Statement, run, run_later
 from hub.faults import LONGEST_NUMBER, Invalid, within
 from hub.people import documents
 from hub.people.persons import (
@@ -84,6 +84,14 @@ def register(
     return session.get_one(Person, person_id, populate_existing=True)
 
 
+def recognising(caller: Caller, identifiers: Sequence[Identification]) -> Statement | None:
+    """What `recognise` asks first, for a door that sends it with others; None where it would refuse before it asks."""
+    try:
+        return _knowing([_checked(caller, item) for item in identifiers])
+    except Invalid:
+        return None
+
+
 def recognise(
     session: Session, caller: Caller, *, demographics: Demographics, identifiers: Sequence[Identification]
 ) -> int:
@@ -91,11 +99,12 @@ def recognise(
     require(caller, "people.write")
     _check(caller, demographics, identifiers)
     session.flush()
-    checked = sorted((_checked(caller, item) for item in identifiers), key=_strength)
+    checked = [_checked(caller, item) for item in identifiers]
     known = _known(session, checked)
     if not known:
         _one_at_a_time(session, checked)
         known = _known(session, checked)
+    checked.sort(key=_strength)
     row = next((known[item] for item in checked if item in known), None)
     if row is None:
         row = _create(session, caller, demographics, checked)
@@ -144,9 +153,10 @@ def _one_at_a_time(session: Session, identifiers: Sequence[Identification]) -> N
 
 def _known(session: Session, identifiers: Sequence[Identification]) -> dict[Identification, _Known]:
     """Whom the numbers belong to that are known already, in one question; a card is asked for by itself."""
-    wanted = {(item.system, blind(item.system, item.value)): item for item in identifiers if item.system != "card"}
-    said = {"systems": [system for system, _ in wanted], "blinds": [value for _, value in wanted]}
-    rows = run(session, _KNOWN, said)
+    sql, said = _knowing(identifiers)
+    asked = zip(said["systems"], said["blinds"], strict=True)
+    wanted = dict(zip(asked, (item for item in identifiers if item.system != "card"), strict=True))
+    rows = run(session, sql, said)
     found = {wanted[(system, value_blind)]: _Known(*person) for system, value_blind, *person in rows}
     for item in identifiers:
         if item.system == "card":
@@ -154,6 +164,12 @@ def _known(session: Session, identifiers: Sequence[Identification]) -> dict[Iden
                 holder = resolve(session, system="card", value=item.value)
                 found[item] = _Known(*run(session, _ONE, {"id": holder.id})[0])
     return found
+
+
+def _knowing(identifiers: Sequence[Identification]) -> Statement:
+    asked = [item for item in identifiers if item.system != "card"]
+    blinds = [blind(item.system, item.value) for item in asked]
+    return _KNOWN, {"systems": [item.system for item in asked], "blinds": blinds}
 
 
 def _create(session: Session, caller: Caller, facts: Demographics, identifiers: Sequence[Identification]) -> _Known:
@@ -206,7 +222,7 @@ def _update(session: Session, row: _Known, facts: Demographics, identifiers: Seq
         "cert_type": papers[0].system.partition("/")[2] if papers else None,
         "certno": seal(papers[0].value.encode()) if papers else None,
     }
-    run(session, _UPDATE, said)
+    run_later(session, (_UPDATE, said))
 
 
 def _attach(session: Session, row: _Known, item: Identification) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hub import people, trust
-from hub.db import Base, identity, loaded, run
+from hub.db import Base, Statement, identity, loaded, run
 from hub.faults import LONGEST_NUMBER, Conflict, Invalid, Unknown, within
 from hub.lifecycle import Lifecycle
 from hub.records.access import readable, require_own
@@ -109,10 +109,40 @@ def open_visit(
     From now on the hospital sees the person's records. Refuses: NotAllowed, NotYourRecord,
     VisitNumberTaken, VisitCancelled.
     """
+    visiting = opening(
+        caller,
+        organisation_id=organisation_id,
+        number=number,
+        person_id=person_id,
+        care=care,
+        begun_at=begun_at,
+        department_id=department_id,
+        practitioner_id=practitioner_id,
+        diagnoses=diagnoses,
+    )
+    return opened(session, caller, visiting, run(session, *visiting))
+
+
+def opening(
+    caller: Caller,
+    *,
+    organisation_id: str,
+    number: str,
+    person_id: int,
+    care: str,
+    begun_at: datetime,
+    department_id: str | None = None,
+    practitioner_id: str | None = None,
+    diagnoses: Sequence[Diagnosis] = (),
+) -> Statement:
+    """The first statement of `open_visit`, to be sent with others; `opened` goes on from its rows.
+
+    Refuses: NotAllowed, NotYourRecord.
+    """
     trust.require(caller, "records.write")
     require_own(caller, organisation_id)
     within(number, LONGEST_NUMBER, element="number")
-    said = {
+    return _OPEN, {
         "organisation_id": organisation_id,
         "number": number,
         "person_id": person_id,
@@ -123,16 +153,21 @@ def open_visit(
         "begun_at": begun_at,
         "state": VISIT.start,
     }
-    made = run(session, _OPEN, said)
+
+
+def opened(session: Session, caller: Caller, visiting: Statement, made: Sequence[Any]) -> Visit:
+    """`open_visit` from the rows that its first statement has answered. Refuses: VisitNumberTaken, VisitCancelled."""
+    said = visiting[1]
     if made:
-        row = loaded(session, Visit(**said | {"id": made[0].id, "diagnoses": list(diagnoses), "ended_at": None}))
-        _let_see(session, caller, row, since=begun_at)
+        facts = {**said, "id": made[0].id, "diagnoses": json.loads(said["diagnoses"]), "ended_at": None}
+        row = loaded(session, Visit(**facts))
+        _let_see(session, caller, row, since=row.begun_at)
         return row
-    row = visit(session, organisation_id, number)
-    if row.person_id not in people.cluster(session, person_id):
-        raise VisitNumberTaken(number=number)
+    row = visit(session, said["organisation_id"], said["number"])
+    if row.person_id not in people.cluster(session, said["person_id"]):
+        raise VisitNumberTaken(number=row.number)
     if row.state == "cancelled":
-        raise VisitCancelled(number=number)
+        raise VisitCancelled(number=row.number)
     return row
 
 

@@ -108,8 +108,11 @@ def concerned(session: Session, *, visit_id: int, organisation_id: str, person_i
     return concerned_of(session, run(session, *asked), visit_id=visit_id, at=at)
 
 
-def concerning(*, visit_id: int, organisation_id: str, person_id: int) -> Statement:
-    """The question of `concerned` as a statement, to be sent with others; `concerned_of` makes sense of its rows."""
+def concerning(*, visit_id: int | None, organisation_id: str, person_id: int) -> Statement:
+    """The question of `concerned` as a statement, to be sent with others; `concerned_of` makes sense of its rows.
+
+    No `visit_id`: the visit is only being made, so no referral can have brought it yet.
+    """
     said = {"person": person_id, "receiver": organisation_id, "visit": visit_id, "states": [*_OPEN, "arrived"]}
     return _CONCERNED, said
 
@@ -203,6 +206,6 @@ def _admitted(session: Session, caller: Caller, persons: Sequence[int]) -> bool:
 _CONCERNED = """
 SELECT id FROM referral
 WHERE person_id IN (SELECT id FROM person WHERE card_number = (SELECT card_number FROM person WHERE id = %(person)s))
-  AND receiver_id = %(receiver)s AND (receiver_visit_id = %(visit)s OR state = ANY(%(states)s))
+  AND receiver_id = %(receiver)s AND (receiver_visit_id = %(visit)s::bigint OR state = ANY(%(states)s))
 ORDER BY id DESC
 """

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Index, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hub.db import Base, Statement, identity, run
+from hub.db import Base, Statement, identity, run_later
 from hub.faults import Missing
 from hub.trust.callers import Caller, RecordUnknown
 
@@ -77,7 +77,7 @@ def grant(
         "reason": reason,
         "written_by": f"{caller.kind}/{caller.id}",
     }
-    run(session, _GRANT, said)
+    run_later(session, (_GRANT, said))
 
 
 def granting(basis: str, rows: Sequence[tuple[Caller, int, str, str, datetime]]) -> Statement:

@@ -5,7 +5,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from hub.db import PLAN_ONCE, run, run_together
+from hub.db import PLAN_ONCE, ask_ahead, may_wait, run, run_and_commit, run_later, run_together, still_waiting
 
 KEEP = "INSERT INTO settlement_key (organisation_id, key) VALUES (%(o)s, %(k)s)"
 COUNT = "SELECT count(*) AS keys FROM settlement_key WHERE organisation_id = %(o)s"
@@ -28,3 +28,47 @@ def test_one_wrong_statement_of_a_group_fails_them_all(engine):
 def test_no_statements_are_no_rows_and_one_alone_is_run_as_it_is(session):
     assert run_together(session, []) == []
     assert [row.keys for row in run(session, COUNT, SAID)] == [0]
+
+
+def test_a_session_that_may_wait_sends_its_writes_before_whatever_comes_next(session):
+    may_wait(session)
+    run_later(session, (KEEP, SAID))
+    assert run(session, COUNT, SAID)[0].keys == 1
+    run_later(session, (KEEP, SAID | {"k": "m2"}))
+    assert session.scalar(text("SELECT count(*) FROM settlement_key WHERE organisation_id = 'H1'")) == 2
+
+
+def test_a_session_that_may_not_wait_writes_at_once(session):
+    run_later(session, (KEEP, SAID))
+    ask_ahead(session, (COUNT, SAID))
+    assert run(session, COUNT, SAID)[0].keys == 1
+
+
+def test_a_question_asked_ahead_is_answered_once_and_then_asked_anew(session):
+    may_wait(session)
+    ask_ahead(session, (COUNT, SAID))
+    run(session, COUNT, SAID | {"o": "H2"})
+    run_later(session, (KEEP, SAID))
+    assert [run(session, COUNT, SAID)[0].keys for _ in range(2)] == [0, 1]
+
+
+def test_what_waits_is_written_with_the_commit_whoever_commits(engine):
+    with Session(engine) as session, session.begin():
+        may_wait(session)
+        run_later(session, (KEEP, SAID))
+        run_and_commit(session, still_waiting(session))
+    with Session(engine) as session, session.begin():
+        may_wait(session)
+        run_later(session, (KEEP, SAID | {"k": "m2"}))
+    with engine.connect() as connection:
+        assert set(connection.execute(text("SELECT key FROM settlement_key")).scalars()) == {"m1", "m2"}
+
+
+def test_a_write_that_fails_with_the_commit_leaves_nothing(engine):
+    with Session(engine) as session:
+        may_wait(session)
+        run_later(session, (KEEP, SAID), (KEEP, SAID))
+        with pytest.raises(IntegrityError):
+            run_and_commit(session, still_waiting(session))
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM settlement_key")).scalar() == 0
