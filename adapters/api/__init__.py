@@ -9,6 +9,7 @@ stops.py ........ stopped clinics, and fees that are owed back
 differences.py .. where two books differ, and what two persons decide about it
 sheets.py ....... a hospital's own sheet of a day as its side of the books
 enrolments.py ... who is insured how, as the insurer feeds it
+sharing.py ...... personal accounts that relatives may pay from
 charging.py ..... what moves money: settlements asked for, undone, refunded
 openapi.py ...... openapi/api.json, generated from the same table
 """
@@ -28,6 +29,7 @@ from adapters.api import (
     referrals,
     reports,
     settlements,
+    sharing,
     sheets,
     stops,
 )
@@ -46,6 +48,7 @@ __all__ = [
     "reports",
     "router",
     "settlements",
+    "sharing",
     "sheets",
     "stops",
 ]

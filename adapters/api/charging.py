@@ -58,12 +58,14 @@ class ChargeWish(Body, frozen=True):
     """What is to be settled: a batch of an out-patient visit, or a stay so far (no batch).
 
     `total` in yuan is the hospital's own sum, checked when given; the rest overrides what was registered.
+    `shared_used`: a relative's shared account is to pay, after the patient's own where `account_used` says so.
     """
 
     visit_id: Id
     batch: str = ""
     total: str | None = None
     account_used: bool = True
+    shared_used: bool = False
     insutype: str | None = None
     med_type: str | None = None
     disease: str | None = None
@@ -81,7 +83,7 @@ class DoubtView(msgspec.Struct):
 
 
 class QuoteView(msgspec.Struct):
-    """What settling now would give, in yuan; total = fund + account + cash."""
+    """In yuan, what settling now would give; total = fund + account + cash. `shared`: a relative's part of account."""
 
     total: str
     over: str
@@ -92,6 +94,7 @@ class QuoteView(msgspec.Struct):
     fund: str
     account: str
     cash: str
+    shared: str
     doubts: list[DoubtView]
 
 
@@ -112,11 +115,12 @@ def quote(call: Call[ChargeWish]) -> QuoteView:
     """What settling now would give, and what would be doubted; writes nothing."""
     wish = call.body
     call.about(subject=f"visit/{wish.visit_id}")
-    totals = settlement.quote(call.session, call.caller, _charge(wish)).totals
+    explained = settlement.quote(call.session, call.caller, _charge(wish))
     found = settlement.doubts_of(call.session, call.caller, visit_id=wish.visit_id, batch=wish.batch)
     told = [DoubtView(one.kind, one.line, one.sentence("zh"), one.sentence("en")) for one in found]
     named = ("total", "over", "own", "first", "scope", "deductible", "fund", "account", "cash")
-    return QuoteView(*(str(Money(getattr(totals, name))) for name in named), doubts=told)
+    amounts = (str(Money(getattr(explained.totals, name))) for name in named)
+    return QuoteView(*amounts, shared=str(Money(explained.shared)), doubts=told)
 
 
 @operation("POST", "/settlements", tag="settlement", body=ChargeWish, answer=SettledView, stands=still_stands)
@@ -190,6 +194,7 @@ def _charge(wish: ChargeWish) -> Charge:
         wish.visit_id,
         wish.batch,
         account_used=wish.account_used,
+        shared_used=wish.shared_used,
         total=None if wish.total is None else fen(wish.total, "total"),
         insutype=wish.insutype,
         med_type=wish.med_type,

@@ -8,9 +8,22 @@ import msgspec
 from adapters.api.operations import Call, operation
 from adapters.api.shapes import Body
 from hub import coverage
-from hub.coverage import Enrolled, Row
+from hub.coverage import Enrolled, Row, SharedWith
 from hub.faults import Invalid
 from hub.units import Money
+
+
+class SharedBody(Body, frozen=True):
+    """The person of the row may pay from the personal account of `account_of` (a document number), being that one's
+    `relation`. `proof` names the paper shown. Without `since`, from the day of the consent on.
+    """
+
+    account_of: str
+    relation: Literal["parent", "spouse", "child"]
+    proof: str
+    consented_on: date
+    since: date | None = None
+    until: date | None = None
 
 
 class EnrolmentBody(Body, frozen=True):
@@ -30,6 +43,7 @@ class EnrolmentBody(Body, frozen=True):
     aid: bool = False
     employer: str = ""
     account_credit: str = "0.00"
+    shared: SharedBody | None = None
 
 
 class Feed(Body, frozen=True):
@@ -44,6 +58,7 @@ class FedView(msgspec.Struct):
     changed: int
     unchanged: int
     credited: int
+    shared: int
 
 
 @operation("POST", "/enrolments", tag="coverage", body=Feed, answer=FedView)
@@ -52,7 +67,7 @@ def feed(call: Call[Feed]) -> FedView:
     rows = [_row(number, said) for number, said in enumerate(call.body.rows)]
     fed = coverage.feed(call.session, call.caller, rows=rows, source=call.body.source, place=lambda n: f"rows[{n}].")
     call.about(subject=f"enrolments/{call.body.source}")
-    return FedView(fed.new, fed.changed, fed.unchanged, fed.credited)
+    return FedView(fed.new, fed.changed, fed.unchanged, fed.credited, fed.shared)
 
 
 def _row(number: int, said: EnrolmentBody) -> Row:
@@ -62,4 +77,5 @@ def _row(number: int, said: EnrolmentBody) -> Row:
         element, found = f"rows[{number}].account_credit", said.account_credit[:20]
         raise Invalid(element=element, found=found, allowed="1234.56") from None
     enrolled = {name: getattr(said, name) for name in Enrolled.__slots__}
-    return Row(said.certno, said.name, Enrolled(**enrolled), credit)
+    shared = said.shared and SharedWith(**{name: getattr(said.shared, name) for name in SharedWith.__slots__})
+    return Row(said.certno, said.name, Enrolled(**enrolled), credit, shared)

@@ -16,7 +16,10 @@ from hub.units import Money
 
 
 class SettlementView(msgspec.Struct):
-    """Amounts in yuan: total = fund + account + cash, and total = over + own + first + scope."""
+    """Amounts in yuan: total = fund + account + cash, and total = over + own + first + scope.
+
+    `shared` is the part of account that a relative's shared account paid.
+    """
 
     settlement_id: int
     state: str
@@ -37,6 +40,7 @@ class SettlementView(msgspec.Struct):
     deductible: str
     fund: str
     account: str
+    shared: str
     cash: str
 
 
@@ -221,6 +225,7 @@ def settlement_view(row: Settlement) -> SettlementView:
         deductible=str(row.deductible),
         fund=str(row.fund),
         account=str(row.account),
+        shared=str(row.shared or Money(0)),
         cash=str(row.cash),
     )
 

@@ -224,15 +224,21 @@ def hospital_credential(
 @hospital.command("endpoint")
 def hospital_endpoint(
     organisation: Organisation,
-    host: str,
-    port: Annotated[int, typer.Argument(min=1, max=65535)],
-    application: Annotated[str, typer.Option(help="its MSH-3")],
-    facility: Annotated[str, typer.Option(help="its MSH-4")],
+    host: Annotated[str | None, typer.Argument(help="of its MLLP listener")] = None,
+    port: Annotated[int | None, typer.Argument(min=1, max=65535)] = None,
+    application: Annotated[str | None, typer.Option(help="its MSH-3")] = None,
+    facility: Annotated[str | None, typer.Option(help="its MSH-4")] = None,
+    url: Annotated[str | None, typer.Option(help="webhook: where its system hears of settlements")] = None,
 ) -> None:
-    """Say where its messages go (MLLP)."""
-    from adapters.cli.registry import set_endpoint
+    """Say where its messages go: host and port for HL7 v2 (MLLP), --url for settlements; a secret is shown once."""
+    from adapters.cli.registry import set_endpoint, set_webhook
 
-    set_endpoint(organisation, host=host, port=port, application=application, facility=facility)
+    if url is not None and (host, port, application, facility) == (None, None, None, None):
+        set_webhook(organisation, url=url)
+    elif url is None and host and port and application and facility:
+        set_endpoint(organisation, host=host, port=port, application=application, facility=facility)
+    else:
+        raise typer.BadParameter("either --url, or HOST PORT with --application and --facility")
 
 
 @staff.command("add")

@@ -4,7 +4,8 @@ import getpass
 import secrets
 import sys
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,6 +18,7 @@ from adapters.supervisor import CannotStart
 from fixtures import region
 from hub import coverage, directory, trust
 from hub.directory import Endpoint, Organisation
+from hub.settlement.hearing import WEBHOOK
 from hub.trust import SCOPES, Caller
 
 T = TypeVar("T")
@@ -59,12 +61,12 @@ def add_credential(
     application: str | None,
     facility: str | None,
 ) -> None:
-    scopes = frozenset(region.table("systems")["hospital"]["scopes"])
-    own = {"organisation_id": organisation, "scopes": scopes, "at": door.now()}
+    own: dict[str, Any] = {"organisation_id": organisation, "at": door.now()}
     name = name or f"{organisation}/{kind}"
 
     def issue(session: Session) -> str:
-        directory.organisation(session, organisation)
+        tier = directory.organisation(session, organisation).tier
+        own["scopes"] = frozenset(region.table("systems")["bureau" if tier == "bureau" else "hospital"]["scopes"])
         if kind == "token":
             return f"bearer token of {name}: {trust.issue_token(session, name=name, **own)}"
         if kind == "access-key":
@@ -77,6 +79,25 @@ def add_credential(
         return f"{address} may speak as {application}|{facility}"
 
     print(in_the_house(issue))
+    print(f"it may: {', '.join(sorted(own['scopes']))}")
+
+
+def set_webhook(organisation: str, *, url: str) -> None:
+    """Where its system hears of settlements; a new secret each time, shown once."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.fragment:
+        raise CannotStart(f"--url {url}: an address like https://his.example.org/onecard")
+    secret = "whs_" + secrets.token_urlsafe(32)
+
+    def put(session: Session) -> None:
+        directory.organisation(session, organisation)
+        own = select(Endpoint).where(Endpoint.organisation_id == organisation, Endpoint.kind == WEBHOOK)
+        row = session.scalar(own) or Endpoint(organisation_id=organisation, kind=WEBHOOK)
+        row.url, row.secret, row.state = url, secret, "active"
+        session.add(row)
+
+    in_the_house(put)
+    print(f"{organisation} hears of settlements at {url}, signed under this secret: {secret}")
 
 
 def set_endpoint(organisation: str, *, host: str, port: int, application: str, facility: str) -> None:

@@ -4,4 +4,6 @@ loop.py ...... the worker: lease, send each row of a lane in order, record with 
 routes.py .... which function carries a destination
 answers.py ... which verb of a room hears what the peer said
 sms.py ....... one-time codes and notices to the SMS gateway
+webhook.py ... what a hospital's own system hears of its settlements
+signed.py .... the signed webhook that both of them are
 """

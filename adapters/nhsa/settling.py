@@ -25,7 +25,8 @@ from hub.settlement.charges import clearing_type
 from hub.units import Money, day_of
 
 BY_ITEM = "1"
-ACCOUNT_NOT_USED = "0"
+OWN_ACCOUNT, SHARED_ACCOUNT = "1", "2"
+"""acct_used_flag: the person's own, or that of the relative who shares one."""
 FINAL = "0"
 HALF_WAY = "mid_setl_flag"
 AT_AN_INSTITUTION = "2"
@@ -65,12 +66,12 @@ def quote(session: Session, asked: Asked) -> Done:
     except TotalDiffers as wrong:
         raise in_our_words(wrong) from None
     standing = explained.standing
-    info = _about(asked, window) | figures(explained.totals)
+    info = _about(asked, window) | figures(explained.totals, explained.shared)
     info |= {
         "insutype": standing.insutype,
         "cvlserv_flag": standing.civil_servant,
         "setl_time": asked.caller.at,
-        "balc": Money(standing.account_balance - explained.totals.account),
+        "balc": Money(standing.account_balance - explained.totals.account + explained.shared),
         "med_type": info["med_type"] or clearing_type(explained.bill),
         "pool_prop_selfpay": _ratio(explained.ratio),
         "medins_setl_id": asked.request.msgid,
@@ -135,7 +136,8 @@ def charge_of(asked: Asked, window: Window) -> Charge:
     return Charge(
         window.visit_id,
         said.get("chrg_bchno") or STAY,
-        account_used=said["acct_used_flag"] != ACCOUNT_NOT_USED,
+        account_used=said["acct_used_flag"] == OWN_ACCOUNT,
+        shared_used=said["acct_used_flag"] == SHARED_ACCOUNT,
         total=said["medfee_sumamt"],
         insutype=said["insutype"],
         med_type=said.get("med_type"),
@@ -166,7 +168,7 @@ def _override(more: Mapping[str, str]) -> Override | None:
 
 def told(asked: Asked, window: Window, row: Settlement) -> Done:
     """A settlement, or what undid one, in the words of the interface. An undo keeps the id of what it undid."""
-    info = _about(asked, window) | figures(row)
+    info = _about(asked, window) | figures(row, row.shared)
     info |= {
         "setl_id": row.undoes or row.id,
         "insutype": row.insutype,
@@ -214,8 +216,11 @@ def _of_platforms_only(platform: Mapping[str, Any]) -> dict[str, Money]:
     return {"oth_pay": Money(platform["other"]), "hosp_part_amt": Money(platform["hospital"])}
 
 
-def figures(bill: Figures) -> dict[str, Money]:
-    """The amounts of a bill under the interface's names; the funds this region does not have are zero."""
+def figures(bill: Figures, shared: Money | int | None) -> dict[str, Money]:
+    """The amounts of a bill under the interface's names; the funds this region does not have are zero.
+
+    `shared` is the part of the account's that a relative's account paid.
+    """
     none = Money(0)
     return {
         "medfee_sumamt": Money(bill.total),
@@ -235,7 +240,7 @@ def figures(bill: Figures) -> dict[str, Money]:
         "fund_pay_sumamt": Money(bill.fund),
         "psn_part_amt": Money(bill.account + bill.cash),
         "acct_pay": Money(bill.account),
-        "acct_mulaid_pay": none,
+        "acct_mulaid_pay": Money(shared or 0),
         "psn_cash_pay": Money(bill.cash),
         "pdn_cash_pay": Money(bill.cash),
         "hosp_part_amt": none,

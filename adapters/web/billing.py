@@ -51,13 +51,18 @@ class Choice:
 
 @dataclass(frozen=True)
 class Telling:
-    """A whole bill in words and sums, in one language. Amounts are fen; every table foots."""
+    """A whole bill in words and sums, in one language. Amounts are fen; every table foots.
+
+    `account` is what the person's own account pays, `shared` what that of `owner` (a masked name) does.
+    """
 
     headline: Markup
     total: int
     fund: int
     person: int
     account: int
+    shared: int
+    owner: str
     cash: int
     parts: tuple[Row, ...]
     lines: tuple[Why, ...]
@@ -74,6 +79,7 @@ def telling(
     *,
     names: Mapping[str, str],
     units: Mapping[str, str],
+    owner: str = "",
 ) -> Telling:
     """Tell a bill; `other` is the same bill under the opposite referral, `names` and `units` are by line id."""
     totals = explanation.totals
@@ -82,7 +88,9 @@ def telling(
         total=totals.total,
         fund=totals.fund,
         person=totals.person,
-        account=totals.account,
+        account=totals.account - explanation.shared,
+        shared=explanation.shared,
+        owner=owner or t("money.a_relative"),
         cash=totals.cash,
         parts=_parts(explanation, t, language),
         lines=tuple(
@@ -93,7 +101,7 @@ def telling(
         apart=abs(other.totals.person - totals.person) if other else 0,
         steps=tuple(
             Row(step.sentence(language), step.fen or 0, note="" if step.fen is not None else "-")
-            for step in coverage.bill_steps(explanation)
+            for step in coverage.bill_steps(explanation, owner)
         ),
     )
 

@@ -63,6 +63,7 @@ def as_settled(told: Telling, row: Settlement, t: Words) -> Telling:
         fund=int(row.fund),
         person=int(row.account + row.cash),
         account=int(row.account),
+        shared=0,
         cash=int(row.cash),
         parts=(),
         choices=(),

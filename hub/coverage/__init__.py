@@ -7,6 +7,7 @@ figures.py .......................... a pack as rows to read, and what differs b
 tables.py library.py checking.py .... the rows; packs imported, checked, signed; the pack of a day
 feeding.py .......................... enrolments fed by file or call, all rows or none
 enrolments.py filings.py ............ who is insured how; referrals and chronic diseases told beforehand
+sharing.py .......................... a personal account that relatives may pay from
 authorities.py ...................... who settles for an insured area: this hub, or a platform further up
 entitlements.py ..................... all that a bill needs to know of a person, locked or not
 estimates.py ........................ the same function asked before anything happens
@@ -42,7 +43,7 @@ from hub.coverage.enrolments import (
 from hub.coverage.entitlements import Entitlement, Question, entitlement, entitlements, hold
 from hub.coverage.estimates import Choice, Estimate, estimate
 from hub.coverage.explanation import Explanation, Share, Totals
-from hub.coverage.feeding import EnrolmentsWrong, Fed, Row, feed, read_enrolments
+from hub.coverage.feeding import EnrolmentsWrong, Fed, Row, SharedWith, feed, read_enrolments
 from hub.coverage.figures import Difference, Figure, compare_packs, figures
 from hub.coverage.filings import ChronicNotFiled, FilingUnknown, file_chronic, file_referral, filings, withdraw
 from hub.coverage.library import (
@@ -64,12 +65,26 @@ from hub.coverage.library import (
 from hub.coverage.movements import Moved, Movement, moving
 from hub.coverage.packs import Pack, PackWrong, Scheme, read_pack
 from hub.coverage.sentences import SENTENCES
+from hub.coverage.sharing import (
+    NotShared,
+    ShareOverlaps,
+    Sharer,
+    ShareUnknown,
+    Sharing,
+    end_share,
+    share_account,
+    sharers,
+    shares,
+)
 from hub.coverage.steps import Step, bill_steps, document, line_steps, percent
 from hub.coverage.tables import (
     FILING,
     PACK,
+    RELATIONS,
+    SHARE,
     Account,
     AccountCredit,
+    AccountShare,
     Accumulator,
     BenefitPack,
     ChronicUse,
@@ -83,10 +98,13 @@ __all__ = [
     "HUB",
     "PACK",
     "RATIO_ONE",
+    "RELATIONS",
     "SENTENCES",
+    "SHARE",
     "UPSTREAM",
     "Account",
     "AccountCredit",
+    "AccountShare",
     "Accumulator",
     "Authority",
     "AuthorityUnknown",
@@ -115,6 +133,7 @@ __all__ = [
     "Movement",
     "NotAClerk",
     "NotInsured",
+    "NotShared",
     "Pack",
     "PackBackdated",
     "PackGap",
@@ -134,6 +153,11 @@ __all__ = [
     "Scheme",
     "SettledUpstream",
     "Share",
+    "ShareOverlaps",
+    "ShareUnknown",
+    "SharedWith",
+    "Sharer",
+    "Sharing",
     "Standing",
     "Step",
     "Totals",
@@ -152,6 +176,7 @@ __all__ = [
     "document",
     "document_of",
     "end_enrolment",
+    "end_share",
     "enrol",
     "enrolment",
     "enrolment_on",
@@ -177,6 +202,9 @@ __all__ = [
     "read_enrolments",
     "read_pack",
     "set_authority",
+    "share_account",
+    "sharers",
+    "shares",
     "sign_pack",
     "withdraw",
     "withdraw_pack",

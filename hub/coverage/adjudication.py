@@ -55,9 +55,10 @@ def adjudicate(bill: Bill, pack: Pack, standing: Standing) -> Explanation:
         if standing.aid:
             aid = _layer(remains - civil, scheme.aid, standing.year.aid)
     fund = pool + large + serious + civil + aid
-    account = 0
+    account, payable = 0, total - fund - own - over
     if scheme.personal_account and standing.account_used:
-        account = min(standing.account_balance, total - fund - own - over)
+        account = min(standing.account_balance, payable)
+    shared = min(standing.shared_balance or 0, payable - account)
 
     funds = (deductible, pool, large, serious, civil, aid)
     spread = _spread_funds(funds, scopes, scope)
@@ -70,8 +71,9 @@ def adjudicate(bill: Bill, pack: Pack, standing: Standing) -> Explanation:
         due=due,
         room=room,
         covered=covered,
-        totals=Totals(total, over, own, first, scope, *funds, fund, account, total - fund - account),
+        totals=Totals(total, over, own, first, scope, *funds, fund, account + shared, total - fund - account - shared),
         shares=tuple(map(Share._make, zip(amounts, overs, owns, firsts, scopes, *spread, strict=True))),
+        shared=shared,
     )
 
 

@@ -84,7 +84,8 @@ NEW_YEAR = Year()
 class Standing:
     """Who the person is to the insurer on the day of the bill, and what went before (fen).
 
-    admission counts from 1 in the year, a transfer inside a referral episode not counted anew.
+    admission counts from 1 in the year, a transfer inside a referral episode not counted anew. shared_balance is what
+    is in the account of the relative who lets this person pay from it; None when that is not to be used.
     """
 
     insutype: str
@@ -97,6 +98,7 @@ class Standing:
     account_balance: int = 0
     account_used: bool = True
     year: Year = NEW_YEAR
+    shared_balance: int | None = None
 
 
 def check_bill(bill: Bill, pack: Pack, standing: Standing) -> Scheme:

@@ -37,6 +37,7 @@ def bill_of(document: Mapping[str, Any]) -> tuple[str, Bill, Standing]:
         account_balance=read("account_balance", _fen, 0),
         account_used=read("account_used", _flag, True),
         year=_year(read("year", _object, {})),
+        shared_balance=read("shared_balance", _fen_or_none, None),
     )
     bill = Bill(
         day=read("day", _day),
@@ -53,7 +54,7 @@ def bill_of(document: Mapping[str, Any]) -> tuple[str, Bill, Standing]:
 
 def document_of(pack_id: str, bill: Bill, standing: Standing) -> dict[str, Any]:
     """The document that `bill_of` reads back to equal values."""
-    referral = standing.referral
+    referral, shared = standing.referral, standing.shared_balance
     return {
         "pack": pack_id,
         "day": bill.day.isoformat(),
@@ -77,6 +78,7 @@ def document_of(pack_id: str, bill: Bill, standing: Standing) -> dict[str, Any]:
         "stay_deductible_paid": str(Money(standing.stay_deductible_paid)),
         "account_balance": str(Money(standing.account_balance)),
         "account_used": standing.account_used,
+        **({} if shared is None else {"shared_balance": str(Money(shared))}),
         "year": {name: str(Money(fen)) for name, fen in standing.year._asdict().items()},
         "lines": [
             {
@@ -210,6 +212,10 @@ def _fen(value: Any, element: str) -> int:
     if fen < 0 or isinstance(value, bool):
         raise _wrong(element, value, "yuan with at most two decimals, 0 and above")
     return fen
+
+
+def _fen_or_none(value: Any, element: str) -> int | None:
+    return None if value is None else _fen(value, element)
 
 
 def _decimal(value: Any, element: str) -> Decimal:

@@ -32,7 +32,8 @@ Found = Any
 class Question:
     """Whose bill, where and when. person_ids are those of the card; `day` decides the year and the pack.
 
-    insutype None asks for the person's only enrolment. hospital_area is the district code of the hospital.
+    insutype None asks for the person's only enrolment. hospital_area is the district code of the hospital. account_of
+    is the relative whose shared account is to pay.
     """
 
     person_ids: tuple[int, ...]
@@ -42,6 +43,7 @@ class Question:
     first_day: date
     day: date
     disease: str | None = None
+    account_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Entitlement:
     admissions: int
     balance: int
     filing: Found | None
+    shared_balance: int | None = None
 
     @property
     def insutype(self) -> str:
@@ -105,7 +108,8 @@ def entitlements(session: Session, questions: Sequence[Question], *, lock: bool)
         }
     )
     if keys:
-        _look_at_year(session, found, keys, lock=lock)
+        owners = {question.account_of for question in questions if question.account_of is not None}
+        _look_at_year(session, found, keys, owners, lock=lock)
     return [_answer(found, question, row) for question, row in zip(questions, chosen, strict=True)]
 
 
@@ -117,9 +121,14 @@ def entitlement(session: Session, question: Question) -> Entitlement:
     return answer
 
 
-def hold(session: Session, person_ids: Iterable[int], year: int, insutype: str) -> None:
-    """Lock a human's accumulators of a year, so that nothing is settled for them meanwhile."""
-    run_together(session, _locking([(person_id, year, insutype) for person_id in sorted(person_ids)]))
+def hold(session: Session, person_ids: Iterable[int], year: int, insutype: str, owner: int | None = None) -> None:
+    """Lock a human's accumulators of a year, so that nothing is settled for them meanwhile; then the accounts that
+    pay for them, theirs and that of the relative who shares one.
+    """
+    persons = sorted(person_ids)
+    accounts = sorted({*persons} if owner is None else {*persons, owner})
+    holding = (_BALANCES + " FOR UPDATE", {"persons": accounts})
+    run_together(session, [*_locking([(person_id, year, insutype) for person_id in persons]), holding])
 
 
 def _answer(found: _Batch, question: Question, enrolment: Found | Fault) -> Entitlement | Fault:
@@ -143,6 +152,7 @@ def _answer(found: _Batch, question: Question, enrolment: Found | Fault) -> Enti
         admissions=sum(row.admissions for row in rows),
         balance=found.balances.get(enrolment.person_id, 0),
         filing=_winner(filings, question),
+        shared_balance=None if question.account_of is None else found.balances.get(question.account_of, 0),
     )
 
 
@@ -200,9 +210,9 @@ def _by_person(rows: Iterable[Found]) -> dict[int, list[Found]]:
     return by_person
 
 
-def _look_at_year(session: Session, found: _Batch, keys: Sequence[Key], *, lock: bool) -> None:
-    """What the year has moved and what the accounts hold; locked in this order."""
-    persons = {"persons": sorted({key[0] for key in keys})}
+def _look_at_year(session: Session, found: _Batch, keys: Sequence[Key], owners: set[int], *, lock: bool) -> None:
+    """What the year has moved and what the accounts hold, those that relatives share too; locked in this order."""
+    persons = {"persons": sorted({key[0] for key in keys} | owners)}
     asked = _locking(keys) if lock else [(_ACCUMULATORS, _named(keys))]
     asked += [(_BALANCES + " FOR UPDATE" if lock else _BALANCES, persons), (_CHRONIC_USES, _named(keys))]
     *_, accumulators, balances, uses = run_together(session, asked)

@@ -36,7 +36,10 @@ class Share(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """The bill in fen: total = fund + account + cash, and total = over + own + first + scope."""
+    """The bill in fen: total = fund + account + cash, and total = over + own + first + scope.
+
+    account is what personal accounts pay, the person's own and a relative's that is shared.
+    """
 
     total: int
     over: int
@@ -63,7 +66,8 @@ class Explanation:
     """Why a bill is paid as it is. `ratio` is the pool's, in hundred-millionths; all else fen.
 
     `due` is the deductible asked, `room` what the pool (or quota) could still pay, `covered` (R0) the part of the
-    rest that this room reached: what lies above it may go to the large-amount fund.
+    rest that this room reached: what lies above it may go to the large-amount fund. `shared` is the part of
+    totals.account that a relative's account pays.
     """
 
     pack: Pack
@@ -76,6 +80,7 @@ class Explanation:
     covered: int
     totals: Totals
     shares: tuple[Share, ...]
+    shared: int = 0
 
     @property
     def own_in_scope(self) -> int:

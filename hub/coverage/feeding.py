@@ -4,9 +4,11 @@ A file is CSV with a header; columns in any order:
 
     certno name insutype psn_no psn_type area since      needed
     until state retired civil_servant aid employer account_credit      may be left out
+    account_of relation proof consented_on shared_since shared_until   for who may pay from a relative's account
 
-Flags are 1 or 0 (or 是, 否), days 2026-01-31, amounts yuan. Fed again, a row changes nothing; account_credit is
-booked once for a source.
+account_of is the owner's document number, relation what the person of the row is to the owner (parent, spouse,
+child); without shared_since the sharing begins on the day of the consent. Flags are 1 or 0 (or 是, 否), days
+2026-01-31, amounts yuan. Fed again, a row changes nothing; account_credit is booked once for a source.
 """
 
 import csv
@@ -21,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from hub import people, trust
 from hub.coverage.enrolments import Enrolled, credit, enrol, enrolment_on, stands_so, wrong_in
+from hub.coverage.sharing import Sharing, share_account
 from hub.coverage.tables import AccountCredit
 from hub.faults import Fault, Invalid, Missing
 from hub.people import Demographics, Identification
@@ -29,7 +32,8 @@ from hub.units import Money, day_of
 
 CITIZEN = "certno/01"
 NEEDED = ("certno", "name", "insutype", "psn_no", "psn_type", "area", "since")
-OPTIONAL = ("until", "state", "retired", "civil_servant", "aid", "employer", "account_credit")
+SHARED = ("account_of", "relation", "proof", "consented_on", "shared_since", "shared_until")
+OPTIONAL = ("until", "state", "retired", "civil_servant", "aid", "employer", "account_credit", *SHARED)
 NAMED_AT_MOST = 20
 LONGEST_NAME = 50
 LONGEST_SOURCE = 100
@@ -53,6 +57,18 @@ class EnrolmentsWrong(Invalid):
 
 
 @dataclass(frozen=True, slots=True)
+class SharedWith:
+    """That the person of a row may pay from the account of another, known by document number."""
+
+    account_of: str
+    relation: str
+    proof: str
+    consented_on: date
+    since: date | None = None
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One person's enrolment as fed; account_credit (fen) is put into the personal account."""
 
@@ -60,6 +76,7 @@ class Row:
     name: str
     enrolled: Enrolled
     account_credit: int = 0
+    shared: SharedWith | None = None
 
 
 @dataclass(slots=True)
@@ -70,6 +87,7 @@ class Fed:
     changed: int = 0
     unchanged: int = 0
     credited: int = 0
+    shared: int = 0
 
 
 def read_enrolments(text: str) -> list[Row]:
@@ -112,22 +130,49 @@ def feed(
         raise Invalid(element="source", found=source[:20], allowed=f"1 – {LONGEST_SOURCE}")
     fed = Fed()
     problems: list[tuple[str, Fault]] = []
+    persons: dict[int, int] = {}
+
+    def noted(number: int, found: Sequence[Fault]) -> None:
+        for wrong in found:
+            element = wrong.element if isinstance(wrong, Invalid) else ""
+            problems.append((f"{place(number)}{element}".rstrip(" ."), wrong))
+
     for number, row in enumerate(rows):
         found: list[Fault] = [*wrong_in(row.enrolled), *_wrong_beside(row)]
         try:
             if not found and not problems:
-                _write(session, caller, row, source, fed)
+                persons[number] = _write(session, caller, row, source, fed)
         except Fault as refusal:
             found = [refusal]
-        for wrong in found:
-            element = wrong.element if isinstance(wrong, Invalid) else ""
-            problems.append((f"{place(number)}{element}".rstrip(" ."), wrong))
+        noted(number, found)
+    # Once all are enrolled: the owner of an account may come after the relative.
+    for number, row in enumerate(rows):
+        try:
+            if row.shared is not None and not problems:
+                fed.shared += _share(session, caller, row.shared, persons[number], source)
+        except Fault as refusal:
+            noted(number, [refusal])
     if problems:
         raise EnrolmentsWrong(problems=problems)
     return fed
 
 
-def _write(session: Session, caller: Caller, row: Row, source: str, fed: Fed) -> None:
+def _share(session: Session, caller: Caller, said: SharedWith, relative_id: int, source: str) -> bool:
+    """Whether this was new."""
+    number = people.citizen_number(said.account_of, element="account_of", on=day_of(caller.at))
+    sharing = Sharing(
+        owner_id=people.resolve(session, system=CITIZEN, value=number).id,
+        relative_id=relative_id,
+        relation=said.relation,
+        consented_on=said.consented_on,
+        proof=said.proof,
+        since=said.since or said.consented_on,
+        until=said.until,
+    )
+    return share_account(session, caller, sharing, source=source).opened_at == caller.at
+
+
+def _write(session: Session, caller: Caller, row: Row, source: str, fed: Fed) -> int:
     said = row.enrolled
     number = people.citizen_number(row.certno, element="certno", on=day_of(caller.at))
     born = people.birth_date_of(number)
@@ -147,6 +192,7 @@ def _write(session: Session, caller: Caller, row: Row, source: str, fed: Fed) ->
         enrol(session, caller, person_id=person_id, source=source, **asdict(said))
     if row.account_credit:
         fed.credited += _credit_once(session, caller, person_id, row.account_credit, source)
+    return person_id
 
 
 def _credit_once(session: Session, caller: Caller, person_id: int, amount: int, source: str) -> bool:
@@ -201,10 +247,28 @@ def _row_of(said: Mapping[str, Any]) -> Row:
     )
     for wrong in wrong_in(enrolled):
         raise wrong
-    row = Row(text["certno"], text["name"], enrolled, _fen("account_credit", text.get("account_credit") or "0"))
+    credited = _fen("account_credit", text.get("account_credit") or "0")
+    row = Row(text["certno"], text["name"], enrolled, credited, _shared_of(text))
     for wrong in _wrong_beside(row):
         raise wrong
     return row
+
+
+def _shared_of(text: Mapping[str, str]) -> SharedWith | None:
+    """Refuses: Missing, when a part of it stands alone."""
+    if not any(text.get(name) for name in SHARED):
+        return None
+    for name in SHARED[:4]:
+        if not text.get(name):
+            raise Missing(element=name)
+    return SharedWith(
+        account_of=text["account_of"],
+        relation=text["relation"],
+        proof=text["proof"],
+        consented_on=_day("consented_on", text["consented_on"]),
+        since=_day("shared_since", text["shared_since"]) if text.get("shared_since") else None,
+        until=_day("shared_until", text["shared_until"]) if text.get("shared_until") else None,
+    )
 
 
 def _day(name: str, text: str) -> date:

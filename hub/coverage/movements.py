@@ -1,5 +1,6 @@
 """What a settlement moves in a year's accumulators, and moving it: there and, when it is undone, back."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -7,7 +8,7 @@ from hub.db import Statement
 
 
 class Movement(NamedTuple):
-    """Fen by accumulator, and admissions; `account` is what the personal account paid."""
+    """Fen by accumulator, and admissions; what the person's own account paid, and a relative's that is shared."""
 
     admissions: int
     pool: int
@@ -19,6 +20,7 @@ class Movement(NamedTuple):
     outpatient_pool: int
     chronic: int
     account: int
+    shared: int
 
 
 _OF_ACCUMULATOR = Movement._fields.index("chronic")
@@ -27,13 +29,14 @@ ACCUMULATORS = Movement._fields[:_OF_ACCUMULATOR]
 
 
 class Moved(NamedTuple):
-    """A movement and the rows it belongs to; undoing a settlement moves the negative."""
+    """A movement and the rows it belongs to; undoing moves the negative. `owner` has the shared account."""
 
     person_id: int
     year: int
     insutype: str
     disease: str | None
     movement: Movement
+    owner: int | None = None
 
 
 def moving(moves: Sequence[Moved]) -> list[Statement]:
@@ -54,10 +57,13 @@ def moving(moves: Sequence[Moved]) -> list[Statement]:
             "by": [int(moved.movement.chronic) for moved in quotas],
         }
         statements += [(_MAKE_QUOTAS, _named(quotas) | used), (_MOVE_QUOTAS, _named(quotas) | used)]
-    paying = [moved for moved in moves if moved.movement.account]
-    if paying:
-        said = _named(paying) | {"by": [int(moved.movement.account) for moved in paying]}
-        statements.append((_MOVE_ACCOUNTS, said))
+    paying: dict[int | None, int] = defaultdict(int)
+    for moved in moves:
+        paying[moved.person_id] += int(moved.movement.account)
+        paying[moved.owner] += int(moved.movement.shared)
+    drawn = {person_id: fen for person_id, fen in paying.items() if fen}
+    if drawn:
+        statements.append((_MOVE_ACCOUNTS, {"persons": list(drawn), "by": list(drawn.values())}))
     return statements
 
 

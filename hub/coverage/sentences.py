@@ -5,6 +5,9 @@ LEVEL_NAMES = {
     "en": ("primary care", "a level 1 hospital", "a level 2 hospital", "a level 3 hospital"),
 }
 
+A_RELATIVE = {"zh": "家人", "en": "a relative"}
+"""Whose account pays, where only the money is known."""
+
 SENTENCES = {
     "amount": ("{quantity} × {unit_price} 元", "{quantity} × {unit_price} yuan"),
     "ceiling": (
@@ -66,5 +69,6 @@ SENTENCES = {
     ),
     "aid": ("剩下的 {base} 元，医疗救助 {ratio}", "Medical aid pays {ratio} of the remaining {base}"),
     "account": ("个人账户付（余额 {balance} 元）", "From the personal account (balance {balance})"),
+    "shared": ("家庭共济：从{owner}的个人账户付", "Shared in the family: from the personal account of {owner}"),
     "cash": ("您付的现金", "You pay in cash"),
 }

@@ -11,7 +11,7 @@ from hub.coverage.adjudication import RATIO_ONE, charge, half_up, is_unreferred
 from hub.coverage.bills import Line
 from hub.coverage.explanation import Explanation, Share
 from hub.coverage.packs import WHOLE
-from hub.coverage.sentences import LEVEL_NAMES, SENTENCES
+from hub.coverage.sentences import A_RELATIVE, LEVEL_NAMES, SENTENCES
 from hub.units import Money
 
 
@@ -26,6 +26,8 @@ class Step(NamedTuple):
         facts = self.facts
         if "hospital_level" in facts:
             facts = {**facts, "level": LEVEL_NAMES[language][int(facts["hospital_level"])]}
+        if facts.get("owner") == "":
+            facts = {**facts, "owner": A_RELATIVE[language]}
         text = SENTENCES[self.rule][0 if language == "zh" else 1].format(**facts)
         return text[0].upper() + text[1:]
 
@@ -68,8 +70,11 @@ def line_steps(explanation: Explanation, line: Line, share: Share) -> Iterator[S
     yield Step("person", {}, share.person)
 
 
-def bill_steps(explanation: Explanation) -> Iterator[Step]:
-    """How the bill's deductible, ratio, funds, account and cash came about."""
+def bill_steps(explanation: Explanation, owner: str = "") -> Iterator[Step]:
+    """How the bill's deductible, ratio, funds, account and cash came about.
+
+    `owner` is whose shared account pays, as it may be shown. What is in it is not the patient's to know.
+    """
     totals, scheme, standing = explanation.totals, explanation.scheme, explanation.standing
     yield from _deductible_steps(explanation)
     yield from _ratio_steps(explanation)
@@ -89,8 +94,11 @@ def bill_steps(explanation: Explanation) -> Iterator[Step]:
         yield Step("civil", {"base": _yuan(remains), "ratio": percent(scheme.civil_servant_share)}, totals.civil)
     if totals.aid and scheme.aid:
         yield Step("aid", {"base": _yuan(remains - totals.civil), "ratio": percent(scheme.aid.ratio)}, totals.aid)
-    if totals.account:
-        yield Step("account", {"balance": _yuan(standing.account_balance)}, totals.account)
+    if totals.account > explanation.shared:
+        own = totals.account - explanation.shared
+        yield Step("account", {"balance": _yuan(standing.account_balance)}, own)
+    if explanation.shared:
+        yield Step("shared", {"owner": owner}, explanation.shared)
     yield Step("cash", {}, totals.cash)
 
 

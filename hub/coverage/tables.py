@@ -25,6 +25,10 @@ PACK = Lifecycle(
     },
 )
 
+SHARE = Lifecycle("shared account", start="open", moves={("open", "end"): "ended"})
+RELATIONS = ("parent", "spouse", "child")
+"""What a relative is to the owner of a personal account."""
+
 filing_serial = Sequence("filing_serial", metadata=Base.metadata)
 
 
@@ -136,6 +140,49 @@ class AccountCredit(Base):
     amount: Mapped[Money]
     at: Mapped[datetime]
     source: Mapped[str]
+
+
+class AccountShare(Base):
+    """An employee lets a relative pay from the personal account (家庭共济), on the days since .. until.
+
+    owner_id is the person row that has the account. A relative pays from one account a day, so that nobody has to
+    say which of two goes first. `proof` names the paper that was shown.
+    """
+
+    __tablename__ = "account_share"
+    __table_args__ = (
+        SHARE.check(),
+        CheckConstraint(f"relation IN {RELATIONS}", name="relation_known"),
+        CheckConstraint("owner_id <> relative_id", name="not_oneself"),
+        CheckConstraint("consented_on <= since AND until >= since", name="consent_first"),
+        CheckConstraint("(state = 'ended') = (ended_at IS NOT NULL)", name="ended_when_it_says_so"),
+        # No gist operator for equality without an extension, so the relative becomes a range of one number.
+        ExcludeConstraint(
+            (
+                func.int8range(literal_column("relative_id"), literal_column("relative_id"), literal_column("'[]'")),
+                "&&",
+            ),
+            (func.daterange(literal_column("since"), literal_column("until"), literal_column("'[]'")), "&&"),
+            name="one_account_a_day",
+            using="gist",
+            where=literal_column("state = 'open'"),
+        ),
+    )
+
+    id: Mapped[int] = identity()
+    owner_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    relative_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    relation: Mapped[str]
+    since: Mapped[date]
+    until: Mapped[date | None]
+    consented_on: Mapped[date]
+    proof: Mapped[str]
+    source: Mapped[str]
+    state: Mapped[str] = mapped_column(default=SHARE.start)
+    opened_at: Mapped[datetime]
+    opened_by: Mapped[str]
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None]
 
 
 class Filing(Base):

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hub.db import Base, identity
 from hub.faults import Unknown
+from hub.trust import Sealed
 
 TIERS = ("tertiary", "county", "community", "village", "bureau")
 
@@ -98,7 +99,10 @@ class Service(Base):
 
 
 class Endpoint(Base):
-    """Where an organisation can be reached. `application` and `facility` are its MSH-5 and MSH-6."""
+    """Where an organisation can be reached: `mllp` by host and port, `webhook` by url, signed under `secret`.
+
+    `application` and `facility` are its MSH-5 and MSH-6.
+    """
 
     __tablename__ = "endpoint"
     __table_args__ = (
@@ -114,6 +118,7 @@ class Endpoint(Base):
     url: Mapped[str | None]
     application: Mapped[str | None]
     facility: Mapped[str | None]
+    secret: Mapped[str | None] = mapped_column(Sealed)
     state: Mapped[str] = mapped_column(default="active")
 
 
@@ -187,6 +192,12 @@ def endpoint(session: Session, organisation_id: str, kind: str) -> Endpoint:
     if row is None:
         raise EndpointUnknown(organisation_id=organisation_id, kind=kind)
     return row
+
+
+def has_endpoint(session: Session, organisation_id: str, kind: str) -> bool:
+    """Whether an organisation can be reached so."""
+    wanted = select(Endpoint.id).where(Endpoint.organisation_id == organisation_id, Endpoint.kind == kind)
+    return session.scalars(wanted).first() is not None
 
 
 def organisations(session: Session, *, tiers: Iterable[str] = TIERS) -> Sequence[Organisation]:

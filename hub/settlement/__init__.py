@@ -7,6 +7,7 @@ charges.py ....... from a charge to a bill: lines, standing, referral episode
 settling.py ...... quote, settle, settle_many
 undoing.py ....... undo, reverse
 refunding.py ..... part of a settlement given back, the rest settled anew
+hearing.py ....... what a hospital's own system hears of it
 keys.py standing.py .... message keys, and what they stand for later
 rows.py telling.py ..... rows, postings and what they move; what a patient is told
 proving.py ....... the books of late prove themselves; verifying.py checks everything that ever moved
@@ -49,6 +50,7 @@ from hub.settlement.reading import (
     settlement,
     settlements_of,
     settlements_of_visit,
+    shared_so_far,
     usual_items,
 )
 from hub.settlement.refunding import Given, RefundOfAll, RefundWrong, chain, refund
@@ -148,6 +150,7 @@ __all__ = [
     "settlement",
     "settlements_of",
     "settlements_of_visit",
+    "shared_so_far",
     "undo",
     "upload",
     "usual_items",

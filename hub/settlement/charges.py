@@ -20,9 +20,11 @@ from hub.coverage import (
     Line,
     Question,
     Referral,
+    Sharer,
     Standing,
     adjudicate,
     entitlements,
+    sharers,
 )
 from hub.db import PLAN_ONCE, Statement, run, run_together
 from hub.faults import Fault, Invalid, Refused
@@ -55,12 +57,14 @@ class TotalDiffers(Invalid):
 class Charge:
     """What is to be settled: the open lines of one out-patient batch, or of a stay so far (no batch).
 
-    total (fen) is the hospital's own sum, checked when given; the rest overrides what was registered.
+    total (fen) is the hospital's own sum, checked when given; the rest overrides what was registered. shared_used: a
+    relative's shared account is to pay, after the person's own where that is used too.
     """
 
     visit_id: int
     batch: str = STAY
     account_used: bool = True
+    shared_used: bool = False
     total: Money | None = None
     insutype: str | None = None
     med_type: str | None = None
@@ -71,14 +75,20 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A visit with its hospital, its registration and the person ids of its card."""
+    """A visit with its hospital, its registration, the person ids of its card, and whose account pays beside theirs."""
 
     visit: Found
     person_ids: tuple[int, ...]
+    sharer: Sharer | None = None
 
     @property
     def inpatient(self) -> bool:
         return bool(self.visit.care == "inpatient")
+
+    @property
+    def paying(self) -> frozenset[int]:
+        """Whose accumulators and accounts a charge of this visit moves."""
+        return frozenset(self.person_ids) | ({self.sharer.owner_id} if self.sharer else frozenset())
 
     @property
     def telephone(self) -> str | None:
@@ -131,6 +141,26 @@ def places(session: Session, asked: Sequence[tuple[Caller, int]], *, lock: bool)
     return found
 
 
+def with_sharers(
+    session: Session, asked: Sequence[tuple[Caller, Charge, Place | Fault]], *, lock: bool
+) -> list[Place | Fault]:
+    """The places in order, each with whose account is to pay beside the person's, on the day of asking.
+
+    Faults as values: NotShared, where nobody's is.
+    """
+    wanted = [
+        (n, place, day_of(caller.at))
+        for n, (caller, charge, place) in enumerate(asked)
+        if charge.shared_used and isinstance(place, Place)
+    ]
+    found = [place for _, _, place in asked]
+    if wanted:
+        known = sharers(session, [(place.person_ids, day) for _, place, day in wanted], lock=lock)
+        for (n, place, _), sharer in zip(wanted, known, strict=True):
+            found[n] = sharer if isinstance(sharer, Fault) else replace(place, sharer=sharer)
+    return found
+
+
 def prepare(
     session: Session, asked: Sequence[tuple[Caller, Charge, Place]], *, lock: bool, lines: Sequence[Found] | None = None
 ) -> list[Prepared | Stands | Fault]:
@@ -165,6 +195,7 @@ def _question(caller: Caller, charge: Charge, place: Place) -> Question:
         first_day=begun,
         day=day,
         disease=_disease(charge, place),
+        account_of=place.sharer.owner_id if place.sharer else None,
     )
 
 
@@ -203,6 +234,7 @@ def _prepared(
         account_balance=known.balance,
         account_used=charge.account_used,
         year=known.year,
+        shared_balance=known.shared_balance,
     )
     new_admission, sender_visit_id = place.inpatient, None
     if place.inpatient:
@@ -358,6 +390,7 @@ def _sending_stays(session: Session, filings: Iterable[Found], person_ids: Itera
 _VISITS = """
 SELECT v.id, v.organisation_id, v.number, v.care, v.state, v.begun_at, v.ended_at, r.insutype, r.med_type, r.disease,
        r.emergency, o.level, o.district, o.name AS hospital, p.telephone,
+       EXISTS (SELECT FROM endpoint AS e WHERE e.organisation_id = v.organisation_id AND e.kind = 'webhook') AS hears,
        ARRAY(SELECT id FROM person WHERE card_number = p.card_number ORDER BY id) AS person_ids
   FROM visit AS v
   JOIN organisation AS o ON o.id = v.organisation_id

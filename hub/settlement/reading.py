@@ -21,7 +21,7 @@ from hub.settlement.standing import RefundedInPart, still
 from hub.settlement.tables import FeeLine, Settlement, SettlementKey
 from hub.settlement.undoing import SettlementUnknown
 from hub.trust import Caller
-from hub.units import Money, day_of
+from hub.units import Money, day_of, masked_name
 
 LOCK_NOT_AVAILABLE = "55P03"
 USUAL_OF = 200
@@ -82,6 +82,8 @@ class Told:
     names: Mapping[str, tuple[str, str]]
     """Name and code of every line of the visit, those that were refunded too."""
     refunds: tuple[Given, ...] = ()
+    owner: str = ""
+    """Whose shared account paid a part, as it may be shown."""
     insured_before: str | None = None
     """How the person was insured on the first day of the stay, where the day of the bill says something else."""
 
@@ -190,6 +192,7 @@ def bill(session: Session, caller: Caller, settlement_id: int) -> Told:
     """
     row = settlement(session, caller, settlement_id)
     explanation = explained(session, row)
+    owner = masked_name(people.person(session, row.shared_from).name) if row.shared_from else ""
     names = _line_names(session, row.visit_id)
     lines = [
         BillLine(
@@ -208,7 +211,8 @@ def bill(session: Session, caller: Caller, settlement_id: int) -> Told:
         visit=session.get_one(Visit, row.visit_id),
         hospital=directory.organisation(session, row.organisation_id),
         explanation=explanation,
-        steps=tuple(coverage.bill_steps(explanation)),
+        steps=tuple(coverage.bill_steps(explanation, owner)),
+        owner=owner,
         lines=tuple(lines),
         otherwise=_otherwise(explanation),
         referred=referral is not None and referral.filed,
@@ -216,6 +220,15 @@ def bill(session: Session, caller: Caller, settlement_id: int) -> Told:
         refunds=tuple(chain(session, row.undoes or row.id)),
         insured_before=_insured_before(session, row),
     )
+
+
+def shared_so_far(session: Session, *, owner_id: int, relative_id: int) -> Money:
+    """What the account of one person has paid for another, what came back taken off (fen)."""
+    t = Settlement
+    drawn = select(func.coalesce(func.sum(t.shared), 0)).where(
+        t.shared_from == owner_id, t.person_id.in_(people.same_card(relative_id))
+    )
+    return Money(session.scalar(drawn) or 0)
 
 
 def usual_items(session: Session, caller: Caller, *, limit: int = 6) -> list[str]:

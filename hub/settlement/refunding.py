@@ -12,12 +12,13 @@ from decimal import Decimal
 from sqlalchemy import ARRAY, Text, any_, cast, select
 from sqlalchemy.orm import Session
 
-from hub import coverage
+from hub import coverage, directory, exchange
 from hub.coverage import Bill, Explanation
 from hub.db import run_together
 from hub.faults import Invalid, Refused
+from hub.settlement import hearing
 from hub.settlement.keys import claim, known_keys, point
-from hub.settlement.rows import Row, as_settlement, plain, writing
+from hub.settlement.rows import Row, as_settlement, paid, plain, writing
 from hub.settlement.standing import require_not_refunded
 from hub.settlement.tables import AMOUNTS, SETTLEMENT, FeeLine, Refund, Settlement, settlement_serial
 from hub.settlement.telling import REFUNDED, tell
@@ -58,8 +59,8 @@ class Given:
     lines: tuple[tuple[str, Decimal], ...]
 
     def amount(self, name: str) -> Money:
-        """What comes back of one of AMOUNTS (fen)."""
-        return Money(getattr(self.original, name) - getattr(self.rest, name))
+        """What comes back of one of AMOUNTS, or of shared (fen)."""
+        return Money((getattr(self.original, name) or 0) - (getattr(self.rest, name) or 0))
 
     @property
     def person(self) -> Money:
@@ -104,8 +105,12 @@ def refund(
     )
     session.flush()
     given = Given(original, as_settlement(counter), as_settlement(row), reason, tuple(lines.items()))
-    back = row | {amount: given.amount(amount) for amount in AMOUNTS}
+    back = row | {amount: given.amount(amount) for amount in (*AMOUNTS, "shared")}
+    back["shared_from"] = original.shared_from if back["shared"] else None
     tell(session, caller, [news_of(session, back, REFUNDED)])
+    if directory.has_endpoint(session, original.organisation_id, hearing.WEBHOOK):
+        heard = hearing.refunded(original.id, counter, row, said, reason)
+        run_together(session, exchange.posting(caller, [heard]))
     return given
 
 
@@ -170,7 +175,7 @@ def _less(bill: Bill, lines: Mapping[str, Decimal]) -> Bill:
 
 def _settle_rest(session: Session, caller: Caller, original: Settlement, explanation: Explanation, *, key: str) -> Row:
     """The settlement of the rest: all of the original but the money, and who settled it when."""
-    totals = explanation.totals
+    own = explanation.totals.account - explanation.shared
     row = plain(original) | {
         "id": session.scalar(settlement_serial),
         "state": SETTLEMENT.start,
@@ -178,9 +183,9 @@ def _settle_rest(session: Session, caller: Caller, original: Settlement, explana
         "settled_at": caller.at,
         "settled_on": day_of(caller.at),
         "settled_by": f"{caller.kind}/{caller.id}",
-        "balance": Money(coverage.balance(session, original.person_id) - totals.account),
-        **{name: Money(amount) for name, amount in totals._asdict().items()},
-        "own_in_scope": Money(explanation.own_in_scope),
+        "balance": Money(coverage.balance(session, original.person_id) - own),
+        **paid(explanation),
+        "shared_from": original.shared_from if explanation.shared else None,
         "ratio": explanation.ratio,
         "bill": coverage.document_of(original.pack_id, explanation.bill, explanation.standing),
         "shares": explanation.shares,

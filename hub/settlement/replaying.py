@@ -164,7 +164,7 @@ class _Changes:
     def __init__(self) -> None:
         self._years: dict[tuple[int, int, str], list[int]] = {}
         self._quotas: dict[tuple[int, int, str, str | None], int] = defaultdict(int)
-        self._accounts: dict[int, int] = defaultdict(int)
+        self._accounts: dict[int | None, int] = defaultdict(int)
         self._stays: dict[int, int] = defaultdict(int)
 
     def met_by(self, row: Found, standing: Standing) -> Standing:
@@ -182,10 +182,13 @@ class _Changes:
             year=Year(**{name: max(0, was + year[name]) for name, was in standing.year._asdict().items()}),
             stay_deductible_paid=max(0, standing.stay_deductible_paid + self._stays[row.visit_id]),
             account_balance=max(0, standing.account_balance - self._accounts[row.person_id]),
+            shared_balance=None
+            if standing.shared_balance is None
+            else max(0, standing.shared_balance - self._accounts[row.shared_from]),
         )
 
     def carry(self, row: Found, becomes: Explanation) -> None:
-        amounts = {**becomes.totals._asdict(), "own_in_scope": becomes.own_in_scope}
+        amounts = {**becomes.totals._asdict(), "own_in_scope": becomes.own_in_scope, "shared": becomes.shared}
         was = moved_by(row._asdict()).movement
         now = moved_by({**row._asdict(), **amounts}).movement
         years = self._years.setdefault((row.person_id, row.year, row.insutype), [0] * len(_YEARLY))
@@ -193,6 +196,7 @@ class _Changes:
             years[place] += getattr(now, name) - getattr(was, name)
         self._quotas[row.person_id, row.year, row.insutype, row.disease] += now.chronic - was.chronic
         self._accounts[row.person_id] += now.account - was.account
+        self._accounts[row.shared_from] += now.shared - was.shared
         self._stays[row.visit_id] += becomes.totals.deductible - row.deductible
 
 

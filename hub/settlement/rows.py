@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 def settlement_row(caller: Caller, ready: Prepared, explanation: Explanation, *, settlement_id: int, key: str) -> Row:
     """The row of a settlement, complete."""
-    totals, known, visit = explanation.totals, ready.entitlement, ready.place.visit
+    totals, known, visit, sharer = explanation.totals, ready.entitlement, ready.place.visit, ready.place.sharer
     return {
         "id": settlement_id,
         "undoes": None,
@@ -46,13 +46,22 @@ def settlement_row(caller: Caller, ready: Prepared, explanation: Explanation, *,
         "sender_visit_id": ready.sender_visit_id,
         "pack_id": known.pack.id,
         "ratio": explanation.ratio,
-        "balance": Money(known.balance - totals.account),
-        **{name: Money(amount) for name, amount in totals._asdict().items()},
-        "own_in_scope": Money(explanation.own_in_scope),
+        "balance": Money(known.balance - totals.account + explanation.shared),
+        **paid(explanation),
+        "shared_from": sharer.owner_id if sharer and explanation.shared else None,
         "last_line_id": ready.last_line_id,
         "bill": document_of(known.pack.id, ready.bill, ready.standing),
         "shares": explanation.shares,
         "platform": None,
+    }
+
+
+def paid(explanation: Explanation) -> Row:
+    """The amounts of a settlement's row."""
+    return {
+        **{name: Money(amount) for name, amount in explanation.totals._asdict().items()},
+        "shared": Money(explanation.shared) if explanation.shared else None,
+        "own_in_scope": Money(explanation.own_in_scope),
     }
 
 
@@ -67,12 +76,14 @@ def counter_row(caller: Caller, row: Row, *, settlement_id: int, key: str, balan
         "settled_by": f"{caller.kind}/{caller.id}",
         "balance": Money(balance),
         **{name: Money(-row[name]) for name in (*AMOUNTS, "own_in_scope")},
+        "shared": Money(-row["shared"]) if row["shared"] else None,
     }
 
 
 def moved_by(row: Row) -> Moved:
     """What a settlement (or counter-entry) moves in the accumulators of its year."""
     inpatient, ordinary = row["care"] == "inpatient", row["care"] == "outpatient" and row["disease"] is None
+    shared = row["shared"] or 0
     return Moved(
         row["person_id"],
         row["year"],
@@ -88,8 +99,10 @@ def moved_by(row: Row) -> Moved:
             outpatient_deductible=row["deductible"] if ordinary else 0,
             outpatient_pool=row["pool"] if ordinary else 0,
             chronic=row["pool"] if row["disease"] else 0,
-            account=row["account"],
+            account=row["account"] - shared,
+            shared=shared,
         ),
+        row["shared_from"],
     )
 
 
@@ -128,8 +141,8 @@ WITH written AS (
     SELECT written.id, leg.account, leg.amount
       FROM written CROSS JOIN LATERAL (VALUES
            ('fund.pool', -pool), ('fund.large', -large), ('fund.serious', -serious), ('fund.civil', -civil),
-           ('fund.aid', -aid), ('person.account', -account), ('person.cash', -cash), ('hospital.receivable', total)
-           ) AS leg(account, amount)
+           ('fund.aid', -aid), ('person.account', coalesce(shared, 0) - account), ('person.shared', -shared),
+           ('person.cash', -cash), ('hospital.receivable', total)) AS leg(account, amount)
      WHERE leg.amount <> 0
 )
 INSERT INTO charge_key (visit_id, batch, settlement_id) SELECT visit_id, batch, id FROM written WHERE undoes IS NULL"""

@@ -1,8 +1,8 @@
 """Settling: one transaction claims the keys, locks the accumulators, explains, posts, and tells.
 
-Locks are taken in the same order by everybody: visits by id, message keys by name, accumulators by person. The
-message key decides between two copies of a message, the accumulators between two charges of one human, and the
-charge key says which settlement stands for a batch.
+Locks are taken in the same order by everybody: visits by id, shared accounts' consents, message keys by name,
+accumulators by person, accounts by person. The message key decides between two copies of a message, the
+accumulators between two charges of one human, and the charge key says which settlement stands for a batch.
 """
 
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ from hub.coverage import Explanation, SettledUpstream
 from hub.db import run_together
 from hub.faults import Conflict, Fault, Unavailable
 from hub.settlement import doubts
-from hub.settlement.charges import Charge, Place, Prepared, Stands, charging, places, prepare
+from hub.settlement.charges import Charge, Place, Prepared, Stands, charging, places, prepare, with_sharers
 from hub.settlement.fees import STAY
 from hub.settlement.keys import KeyTaken, Name, claimed_in, claiming, known_keys, letting_go, pointing
 from hub.settlement.rows import Row, as_settlement, by_id, settlement_row, writing
 from hub.settlement.standing import differing, still
 from hub.settlement.tables import Settlement
-from hub.settlement.telling import News, telling
+from hub.settlement.telling import News, owners_told, telling
 from hub.trust import Caller
 
 
@@ -54,9 +54,10 @@ def quote(session: Session, caller: Caller, charge: Charge) -> Explanation:
     """What settling now would give, to the fen; writes nothing and locks nothing.
 
     Refuses: NotAllowed, VisitUnknown, VisitOver, NotInsured, PackMissing, ChronicNotFiled, NothingToSettle,
-    TotalDiffers, BillWrong, AlreadySettled, SettledUpstream.
+    TotalDiffers, BillWrong, AlreadySettled, SettledUpstream, NotShared.
     """
     (place,) = places(session, [(caller, charge.visit_id)], lock=False)
+    (place,) = with_sharers(session, [(caller, charge, place)], lock=False)
     if isinstance(place, Fault):
         raise place
     (ready,) = prepare(session, [(caller, charge, place)], lock=False)
@@ -84,11 +85,16 @@ def settle(session: Session, caller: Caller, charge: Charge, *, key: str, conten
 def settle_many(session: Session, orders: Sequence[Order]) -> list[Settlement | Fault]:
     """Settle a batch in the order given; a Fault is a value here, and only bugs raise.
 
-    Orders about one human, or with one key, are settled one after the other.
+    Orders about one human, with one key or paid from one account are settled one after the other.
     """
     found = places(session, [(order.caller, order.charge.visit_id) for order in orders], lock=True)
+    named = [(order.caller, order.charge, place) for order, place in zip(orders, found, strict=True)]
+    found = with_sharers(session, named, lock=True)
     outcomes: dict[int, Outcome] = {i: place for i, place in enumerate(found) if isinstance(place, Fault)}
     waiting = [(i, (orders[i], place)) for i, place in enumerate(found) if isinstance(place, Place)]
+    if any(place.sharer for _, (_, place) in waiting) and len(waiting) > 1:
+        # A later round locks accumulators after accounts of an earlier one; so all are held in order first.
+        prepare(session, [(order.caller, order.charge, place) for _, (order, place) in waiting], lock=True)
     while waiting:
         turn, waiting = _one_of_each(waiting)
         outcomes |= zip((i for i, _ in turn), _settle_round(session, [asked for _, asked in turn]), strict=True)
@@ -96,12 +102,12 @@ def settle_many(session: Session, orders: Sequence[Order]) -> list[Settlement | 
 
 
 def _one_of_each(waiting: list[tuple[int, Asked]]) -> tuple[list[tuple[int, Asked]], list[tuple[int, Asked]]]:
-    """The first order of every human and of every key; and the rest."""
+    """The first order of every human, of every account and of every key; and the rest."""
     seen: set[object] = set()
     turn: list[tuple[int, Asked]] = []
     rest: list[tuple[int, Asked]] = []
     for item in waiting:
-        names: set[object] = {item[1][1].person_ids, _name(*item[1])}
+        names: set[object] = {*item[1][1].paying, _name(*item[1])}
         (rest if names & seen else turn).append(item)
         seen |= names
     return turn, rest
@@ -124,9 +130,9 @@ def _settle_round(session: Session, asked: Sequence[Asked]) -> list[Outcome]:
     written = [(order, place, row) for order, place in fresh if isinstance(row := outcomes[_name(order, place)], dict)]
     refused = [name for name, outcome in outcomes.items() if isinstance(outcome, Fault)]
     standing = {name: stands.settlement_id for name, stands in outcomes.items() if isinstance(stands, Stands)}
-    news = [News(row, place.visit.hospital, place.telephone) for _, place, row in written]
+    news = [News(row, place.visit.hospital, place.telephone, hears=place.visit.hears) for _, place, row in written]
     writes = [*writing([row for _, _, row in written]), *letting_go(refused), *pointing(standing)]
-    run_together(session, [*writes, *telling(asked[0][0].caller, news)])
+    run_together(session, [*writes, *telling(asked[0][0].caller, [*news, *owners_told(session, news)])])
     for name, (order, _) in zip(names, asked, strict=True):
         if name in known:
             outcomes[name] = known[name].repeat(order.content_hash)

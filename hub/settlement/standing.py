@@ -60,6 +60,7 @@ def differing(charge: Charge, row: Settlement) -> str:
         "med_type": (charge.med_type, row.med_type),
         "disease": (charge.disease, row.disease),
         "account_used": (charge.account_used, row.bill["account_used"]),
+        "shared_used": (charge.shared_used, "shared_balance" in row.bill),
         "emergency": (charge.emergency, row.bill["emergency"]),
     }
     named = (name for name, (wish, stands) in wishes.items() if wish is not None and wish != stands)

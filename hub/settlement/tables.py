@@ -95,6 +95,8 @@ class FeeLine(Base):
 class Settlement(Base):
     """A settlement, or the counter-entry that undoes one (its amounts negative).
 
+    `shared` is the part of account that a relative's shared account paid, shared_from whose; both None when none did.
+
     `day` is the bill's, which decides year and pack; settled_on is the China day of settled_at, by which books are
     reconciled. `bill` is the adjudicated bill with the person's standing, as `coverage.bill_of` reads it, so it
     re-runs exactly; `shares` holds every line's part in the order of `coverage.Share`.
@@ -111,11 +113,17 @@ class Settlement(Base):
         Index("settlement_books_idx", "organisation_id", "settled_on"),
         Index("settlement_person_idx", "person_id", "year", "insutype"),
         Index("settlement_visit_idx", "visit_id"),
+        Index("settlement_shared_idx", "shared_from", postgresql_where="shared_from IS NOT NULL"),
         CheckConstraint("platform IS NOT NULL OR total = fund + account + cash", name="who_pays_foots"),
         CheckConstraint(
             'platform IS NOT NULL OR total = "over" + own + "first" + "scope"', name="what_is_charged_foots"
         ),
         CheckConstraint("platform IS NOT NULL OR fund = pool + large + serious + civil + aid", name="funds_foot"),
+        CheckConstraint(
+            "(shared IS NULL) = (shared_from IS NULL) AND (shared IS NULL OR shared <> 0 AND "
+            "CASE WHEN undoes IS NULL THEN shared BETWEEN 0 AND account ELSE shared BETWEEN account AND 0 END)",
+            name="shared_of_account",
+        ),
         CheckConstraint("(undoes IS NULL AND total >= 0) OR (undoes IS NOT NULL AND total <= 0)", name="sign"),
     )
 
@@ -159,6 +167,8 @@ class Settlement(Base):
     fund: Mapped[Money]
     account: Mapped[Money]
     cash: Mapped[Money]
+    shared: Mapped[Money | None]
+    shared_from: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     own_in_scope: Mapped[Money]
     last_line_id: Mapped[int]
     bill: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -211,7 +221,8 @@ class Refund(Base):
 class Posting(Base):
     """One leg of a settlement: what leaves a payer is negative, what the hospital is owed positive; legs sum to zero.
 
-    Accounts: fund.pool fund.large fund.serious fund.civil fund.aid person.account person.cash hospital.receivable.
+    Accounts: fund.pool fund.large fund.serious fund.civil fund.aid person.account person.shared person.cash
+    hospital.receivable; person.shared is the personal account of a relative.
     What a platform settled moves the funds of its area: fund.429900.pool and so on, with person.429900.account,
     hospital.share for what the hospital bears, and suspense.429900 for what the platform's own figures leave open.
     """

@@ -12,6 +12,7 @@ from hub import coverage, directory, people, trust
 from hub.db import run_together
 from hub.faults import Fault, Refused, Unknown
 from hub.records import Visit
+from hub.settlement.hearing import WEBHOOK
 from hub.settlement.keys import Known, claim, known_keys, point
 from hub.settlement.rows import Row, as_settlement, by_id, counter_row, plain, writing
 from hub.settlement.settling import OutcomeNotKnown
@@ -90,7 +91,7 @@ def hold(session: Session, caller: Caller, settlement_id: int) -> Settlement:
     if row.platform is not None:
         raise coverage.SettledUpstream(area=row.platform["area"])
     session.execute(select(Visit.id).where(Visit.id == row.visit_id).with_for_update())
-    coverage.hold(session, people.cluster(session, row.person_id), row.year, row.insutype)
+    coverage.hold(session, people.cluster(session, row.person_id), row.year, row.insutype, row.shared_from)
     session.refresh(row)
     return row
 
@@ -129,7 +130,7 @@ def require_last(session: Session, original: Settlement) -> None:
 
 def take_back(session: Session, caller: Caller, original: Settlement, *, settlement_id: int, key: str) -> Row:
     """Write the counter-entry of a settlement that is held; it stands for its charge batch no longer."""
-    balance = coverage.balance(session, original.person_id) + original.account
+    balance = coverage.balance(session, original.person_id) + original.account - (original.shared or 0)
     row = counter_row(caller, plain(original), settlement_id=settlement_id, key=key, balance=balance)
     run_together(session, writing([row]))
     SETTLEMENT.move(original, "undo")
@@ -141,7 +142,8 @@ def take_back(session: Session, caller: Caller, original: Settlement, *, settlem
 def news_of(session: Session, row: Row, about: str | None = None) -> News:
     """What the person of a row is told about it."""
     hospital = directory.organisation(session, row["organisation_id"])
-    return News(row, hospital.name, people.person(session, row["person_id"]).telephone, about)
+    hears = about is None and directory.has_endpoint(session, hospital.id, WEBHOOK)
+    return News(row, hospital.name, people.person(session, row["person_id"]).telephone, about, hears)
 
 
 def repeated(session: Session, known: Known, content_hash: bytes) -> Settlement:

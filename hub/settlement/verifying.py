@@ -41,7 +41,9 @@ CHECKS = {
          CROSS JOIN LATERAL (VALUES
                ('fund.' || area.of || 'pool', -s.pool), ('fund.' || area.of || 'large', -s.large),
                ('fund.' || area.of || 'serious', -s.serious), ('fund.' || area.of || 'civil', -s.civil),
-               ('fund.' || area.of || 'aid', -s.aid), ('person.' || area.of || 'account', -s.account),
+               ('fund.' || area.of || 'aid', -s.aid),
+               ('person.' || area.of || 'account', coalesce(s.shared, 0) - s.account),
+               ('person.' || area.of || 'shared', -coalesce(s.shared, 0)),
                ('fund.' || area.of || 'other', -coalesce((s.platform->>'other')::bigint, 0)),
                ('hospital.share', -coalesce((s.platform->>'hospital')::bigint, 0)),
                ('person.cash', -s.cash), ('hospital.receivable', s.total)) AS leg(account, amount)
@@ -90,8 +92,12 @@ CHECKS = {
         SELECT 'personal_account/' || a.person_id, a.balance, (coalesce(c.amount, 0) - coalesce(s.amount, 0))::bigint
           FROM personal_account AS a
           LEFT JOIN (SELECT person_id, sum(amount) AS amount FROM account_credit GROUP BY 1) AS c USING (person_id)
-          LEFT JOIN (SELECT person_id, sum(account) AS amount
-                       FROM settlement WHERE platform IS NULL GROUP BY 1) AS s USING (person_id)
+          LEFT JOIN (SELECT person_id, sum(amount) AS amount
+                       FROM (SELECT person_id, account - coalesce(shared, 0) AS amount
+                               FROM settlement WHERE platform IS NULL
+                              UNION ALL
+                             SELECT shared_from, shared FROM settlement WHERE shared_from IS NOT NULL) AS drawn
+                      GROUP BY 1) AS s USING (person_id)
          WHERE a.balance <> coalesce(c.amount, 0) - coalesce(s.amount, 0) ORDER BY 1 LIMIT :most""",
     "a charge batch points at a standing settlement": """
         SELECT 'charge_key/' || k.visit_id || '/' || k.batch, k.settlement_id, coalesce(s.id, 0)

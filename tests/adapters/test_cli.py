@@ -157,6 +157,19 @@ def test_a_hospital_gets_its_credentials_and_its_endpoint(beside: Installation) 
     assert "may speak as" in beside.run("hospital", "credential", code, "mllp", *mllp).stdout
     endpoint = beside.run("hospital", "endpoint", code, "10.1.2.3", "2575", "--application", "HIS", "--facility", code)
     assert endpoint.returncode == 0, endpoint.stderr
+    webhook = beside.run("hospital", "endpoint", code, "--url", "https://his.example.org/onecard")
+    assert "whs_" in webhook.stdout
+    for wrong in (("--url", "his.example.org"), ("10.1.2.3",), ("10.1.2.3", "2575", "--url", "https://x.example.org")):
+        assert beside.run("hospital", "endpoint", code, *wrong).returncode != 0
+
+
+def test_a_bureaus_system_gets_the_rights_of_a_bureau_and_a_hospitals_never(beside: Installation) -> None:
+    bureau = ("--name", "医保局", "--tier", "bureau", "--district", "420502")
+    assert beside.run("hospital", "add", "420500", *bureau).returncode == 0
+    assert beside.run("hospital", "add", "H42052500999", *HOSPITAL).returncode == 0
+    given = beside.run("hospital", "credential", "420500", "token")
+    assert "coverage.write" in given.stdout, given.stderr
+    assert "coverage.write" not in beside.run("hospital", "credential", "H42052500999", "token").stdout
 
 
 def test_a_code_of_the_wrong_length_is_refused_and_a_bureaus_is_shorter(beside: Installation) -> None:

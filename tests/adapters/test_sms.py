@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from pytest_httpx import HTTPXMock
 
 from adapters import door
-from adapters.delivery import sms
+from adapters.delivery import signed, sms
 from adapters.delivery.outcome import SENT, Outcome
 from adapters.settings import Settings
 from hub.exchange import Due
@@ -33,10 +33,10 @@ def house(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings = Settings(sms_url=URL, sms_key=SecretStr(KEY))
     monkeypatch.setattr(door, "settings", lambda: settings)
     monkeypatch.setattr(door, "now", lambda: NOW)
-    sms._client.cache_clear()
+    signed.client.cache_clear()
     yield
-    sms._client().close()
-    sms._client.cache_clear()
+    signed.client().close()
+    signed.client.cache_clear()
 
 
 def test_a_text_leaves_signed_without_name_or_person_id(httpx_mock: HTTPXMock) -> None:
@@ -101,8 +101,8 @@ def test_a_gateway_that_hangs_or_is_down_is_tried_again(httpx_mock: HTTPXMock, t
 
 
 def test_nobody_waits_longer_than_the_time_out() -> None:
-    assert httpx.Timeout(5.0, connect=2.0) == sms.TIMEOUT
-    assert sms._client().timeout == sms.TIMEOUT
+    assert httpx.Timeout(5.0, connect=2.0) == signed.TIMEOUT
+    assert signed.client().timeout == signed.TIMEOUT
 
 
 def test_a_code_that_has_expired_is_not_sent(httpx_mock: HTTPXMock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,7 +113,7 @@ def bill_view(session: Session, told: settlement.Told, language: str, *, path: s
     visit = told.visit
     days = (day_of(visit.ended_at) - day_of(visit.begun_at)).days + 1 if visit.ended_at else 0
     row, t = told.settlement, words(language)
-    said = telling(told.explanation, told.otherwise, t, language, names=names, units=units)
+    said = telling(told.explanation, told.otherwise, t, language, names=names, units=units, owner=told.owner)
     area = row.platform["area"] if row.platform is not None else None
     authority = next((one for one in coverage.authorities(session) if one.area == area), None) if area else None
     return {

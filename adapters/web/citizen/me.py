@@ -1,7 +1,7 @@
 """The card as a code, messages, family and my own details."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from fastapi import APIRouter
@@ -12,9 +12,10 @@ from starlette.responses import Response
 from adapters import door
 from adapters.web import sessions
 from adapters.web.forms import query_of
-from adapters.web.pages import page
+from adapters.web.pages import page, see_other
 from adapters.web.refusals import PageRoute
-from hub import directory, exchange, people, trust
+from hub import coverage, directory, exchange, people, settlement, trust
+from hub.units import Money, masked_name
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 SECRET_TEMPLATES = frozenset({"sign-in-code"})
@@ -35,6 +36,20 @@ class Message:
     at: datetime
     text: str
     sent: bool
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A personal account that is shared: by the person (`given`), or with them; `drawn` is what it has paid (fen)."""
+
+    id: int
+    given: bool
+    name: str
+    relation: str
+    since: date
+    until: date | None
+    drawn: Money
+    may_end: bool
 
 
 @router.get("/card")
@@ -83,9 +98,40 @@ def me(request: Request) -> Response:
         person = people.person(session, visitor.person_id)
         trust.audit(session, visitor.caller, verb="people.person", person_id=person.id)
         proxies = [(proxy.name, link.relation) for link, proxy in people.represented(session, person.id, visitor.at)]
-        return {"frame": visitor.frame, "person": person, "proxies": proxies}
+        shared = _shared(session, visitor)
+        return {"frame": visitor.frame, "person": person, "proxies": proxies, "shared": shared}
 
     return page(request, "citizen/me.html", done=query_of(request).text("done"), **door.transact(work))
+
+
+@router.post("/me/shared/{share_id}/end")
+def end_share(request: Request, share_id: int) -> Response:
+    """The owner takes the consent back."""
+
+    def work(session: Session) -> None:
+        visitor = sessions.citizen(session, request)
+        row = coverage.end_share(session, visitor.caller, share_id=share_id)
+        trust.audit(
+            session, visitor.caller, verb="coverage.end_share", person_id=row.owner_id, subject=f"share/{share_id}"
+        )
+
+    door.transact(work)
+    return see_other("/me?done=ended")
+
+
+def _shared(session: Session, visitor: sessions.Visitor) -> list[Shared]:
+    """The sharings of the person acted for that still run; only the owner may end one."""
+    own = people.cluster(session, visitor.person_id)
+    shown = []
+    for row in coverage.shares(session, visitor.caller, person_id=visitor.person_id):
+        if row.state != coverage.SHARE.start:
+            continue
+        given = row.owner_id in own
+        other = people.person(session, row.relative_id if given else row.owner_id)
+        drawn = settlement.shared_so_far(session, owner_id=row.owner_id, relative_id=row.relative_id)
+        may_end = given and visitor.caller.person_id in own
+        shown.append(Shared(row.id, given, masked_name(other.name), row.relation, row.since, row.until, drawn, may_end))
+    return shown
 
 
 def messages_of(session: Session, person_ids: tuple[int, ...], limit: int = 30) -> list[Message]:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from hub import directory, people
 from hub.coverage import bill_of
 from hub.faults import Refused
+from hub.settlement.hearing import WEBHOOK
 from hub.settlement.rows import Row, as_settlement, by_id, plain
 from hub.settlement.settling import OutcomeNotKnown
 from hub.settlement.tables import AMOUNTS, SETTLEMENT, ChargeKey, Posting, Settlement, SettlementKey
@@ -170,6 +171,8 @@ def _settlement_row(session: Session, caller: Caller, asked: Forwarded, answer: 
         "ratio": answer.ratio,
         "balance": Money(answer.balance),
         **{name: Money(getattr(answer, name)) for name in AMOUNTS},
+        "shared": None,
+        "shared_from": None,
         "own_in_scope": Money(answer.scope - answer.pool if inpatient and explanation.scheme.serious else 0),
         "last_line_id": asked.facts["last_line_id"],
         "bill": with_balance(asked.bill, explanation),
@@ -228,4 +231,6 @@ def _post(session: Session, row: Row) -> None:
 
 def _tell(session: Session, caller: Caller, row: Row) -> None:
     hospital = directory.organisation(session, row["organisation_id"])
-    tell(session, caller, [News(row, hospital.name, people.person(session, row["person_id"]).telephone)])
+    hears = directory.has_endpoint(session, hospital.id, WEBHOOK)
+    telephone = people.person(session, row["person_id"]).telephone
+    tell(session, caller, [News(row, hospital.name, telephone, hears=hears)])

@@ -33,7 +33,7 @@ def count(engine: Engine) -> int:
 
 
 def test_a_feed_says_what_it_came_to_and_again_nothing_changes(engine: Engine, core: Peer) -> None:
-    for said in ({"new": 1, "changed": 0, "unchanged": 0, "credited": 1}, {"new": 0, "changed": 0, "unchanged": 1, "credited": 0}):  # fmt: skip
+    for said in ({"new": 1, "changed": 0, "unchanged": 0, "credited": 1, "shared": 0}, {"new": 0, "changed": 0, "unchanged": 1, "credited": 0, "shared": 0}):  # fmt: skip
         answer = core("POST", "/api/v1/enrolments", json={"source": "core/1", "rows": [ROW]})
         assert (answer.status_code, answer.json()) == (200, said)
     with Session(engine) as session:

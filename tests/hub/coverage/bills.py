@@ -87,6 +87,7 @@ def bills(draw: st.DrawFn) -> dict[str, Any]:
         stay_deductible_paid=draw(st.one_of(st.just("0.00"), yuan(1000))),
         account_balance=draw(st.one_of(st.just("0.00"), yuan(5000))),
         account_used=draw(st.booleans()),
+        shared_balance=draw(st.one_of(st.none(), yuan(5000))),
         year=draw(YEARS),
         lines=draw(LINES),
     )
@@ -109,6 +110,7 @@ def random_bill(rng: random.Random) -> dict[str, Any]:
         stay_deductible_paid=_yuan(rng, 1000),
         account_balance=_yuan(rng, 5000),
         account_used=rng.random() < 0.8,
+        shared_balance=_yuan(rng, 5000) if rng.random() < 0.3 else None,
         year={name: _yuan(rng, most) for name, most in MOST.items()},
         lines=[_line(rng, i) for i in range(rng.randint(0, 8))],
     )

@@ -105,6 +105,8 @@ def naive_totals(b: dict[str, Any]) -> dict[str, str]:
     fund = pool + large + serious + civil + aid
     person = total - fund
     account = min(fen(b["account_balance"]), person - own - over) if employee and b["account_used"] else 0
+    # A relative's account pays what one's own would, after it.
+    shared = min(fen(b["shared_balance"]), person - own - over - account) if b.get("shared_balance") else 0
     totals = {
         "total": total,
         "over": over,
@@ -118,7 +120,7 @@ def naive_totals(b: dict[str, Any]) -> dict[str, str]:
         "civil": civil,
         "aid": aid,
         "fund": fund,
-        "account": account,
-        "cash": person - account,
+        "account": account + shared,
+        "cash": person - account - shared,
     }
     return {name: f"{amount // 100}.{amount % 100:02d}" for name, amount in totals.items()}

@@ -47,8 +47,9 @@ def test_no_fund_pays_more_than_what_is_left_under_any_pack(pack, bill):
     for name, layer in (("large", scheme.large), ("serious", scheme.serious), ("aid", scheme.aid)):
         paid = getattr(t, name)
         assert paid == 0 if layer is None else paid <= max(0, layer.fund_at_most - getattr(year, name))
-    assert t.account <= e.standing.account_balance
-    assert scheme.personal_account or not t.account
+    assert t.account - e.shared <= e.standing.account_balance
+    assert e.shared <= (e.standing.shared_balance or 0)
+    assert scheme.personal_account or t.account == e.shared
 
 
 @given(packs, bills(), st.sampled_from(["up", "down"]))
