@@ -366,13 +366,19 @@ def _malformed(message: Message, row: Row | None) -> Verdict | None:
     return acknowledgements.of_findings(findings) if findings else None
 
 
-def _accepted(message: Message) -> Verdict:
-    """AA, with a warning where the characters were not those that MSH-18 names."""
-    if message.charset_trouble != "misdeclared":
-        return ACCEPTED
-    zh = f"MSH-18 与实际编码不符，已按 {message.codec} 读取，请更正。"
-    en = f"MSH-18 is not what was sent; read as {message.codec}. Please mend it."
-    return Verdict("AA", (Complaint("103", "charset-misdeclared", zh, en, Location("MSH", 1, 18, 1), "W"),))
+def _accepted(message: Message, further: tuple[Complaint, ...] = ()) -> Verdict:
+    """AA, with a warning for whatever was not taken as it stands: nothing is left out without a word."""
+    warnings = list(further)
+    if message.charset_trouble == "misdeclared":
+        zh = f"MSH-18 与实际编码不符，已按 {message.codec} 读取，请更正。"
+        en = f"MSH-18 is not what was sent; read as {message.codec}. Please mend it."
+        warnings.append(Complaint("103", "charset-misdeclared", zh, en, Location("MSH", 1, 18, 1), "W"))
+    if dropped := pid.uncallable(message["PID"]):
+        field, found = dropped
+        zh = f"PID-{field} 的“{found[:20]}”不是可拨打的电话号码，未采用，其余内容已受理。"
+        en = f"PID-{field} '{found[:20]}' is no telephone that can be called; it was left out, all else was taken."
+        warnings.append(Complaint("102", "telephone-dropped", zh, en, Location("PID", 1, field, 1), "W"))
+    return Verdict("AA", tuple(warnings)) if warnings else ACCEPTED
 
 
 def _in_our_words(fault: Fault, row: Row) -> Fault:

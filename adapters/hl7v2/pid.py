@@ -1,6 +1,7 @@
 """PID: who the message is about, as numbers and demographics of the hub."""
 
 import contextlib
+from collections.abc import Iterator
 from datetime import date
 
 from sqlalchemy.orm import Session
@@ -9,7 +10,7 @@ from adapters.hl7v2 import times
 from adapters.hl7v2.er7 import Repetition, Segment
 from hub import db, people
 from hub.faults import Missing
-from hub.people import Demographics, Identification, Person, PersonUnknown
+from hub.people import Demographics, Identification, Person, PersonUnknown, TelephoneWrong
 from hub.trust import Caller
 
 SYSTEMS = {
@@ -110,11 +111,25 @@ def _born(certno: str) -> date | None:
     return people.birth_date_of(certno) if len(certno) == 18 else None
 
 
+def uncallable(pid: Segment) -> tuple[int, str] | None:
+    """The field and the text of a telephone that cannot be called ("无"), where PID has none that can."""
+    written = list(_telephones(pid))
+    return None if not written or _telephone(pid) else written[0]
+
+
 def _telephone(pid: Segment) -> str:
-    for number in pid.repetitions(13):
-        if text := number.text(1) or number.text(12) or number.text(6) + number.text(7):
-            return text
+    """The first that can be called, at home before at work; a message is never refused over a telephone."""
+    for _, text in _telephones(pid):
+        with contextlib.suppress(TelephoneWrong):
+            return people.telephone_number(text)
     return ""
+
+
+def _telephones(pid: Segment) -> Iterator[tuple[int, str]]:
+    for field in (13, 14):
+        for number in pid.repetitions(field):
+            if text := number.text(1) or number.text(12) or number.text(6) + number.text(7):
+                yield field, text.strip()
 
 
 def _address(pid: Segment) -> str:

@@ -28,6 +28,7 @@ from hub.people.persons import (
     IdentifierTaken,
     Person,
     PersonUnknown,
+    TelephoneWrong,
     card_number,
     change_telephone,
     cluster,
@@ -35,6 +36,7 @@ from hub.people.persons import (
     person,
     resolve,
     same_card,
+    telephone_number,
 )
 from hub.people.registering import Demographics, Identification, recognise, recognising, register
 from hub.people.signin import send_sign_in_code, sign_in
@@ -51,6 +53,7 @@ __all__ = [
     "Person",
     "PersonDied",
     "PersonUnknown",
+    "TelephoneWrong",
     "asking_clusters",
     "asking_snapshots",
     "birth_date_of",
@@ -83,5 +86,6 @@ __all__ = [
     "snapshots",
     "snapshots_in",
     "take_back_death",
+    "telephone_number",
     "uscc_check",
 ]

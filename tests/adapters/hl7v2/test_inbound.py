@@ -230,6 +230,7 @@ PAIRS = {
     "adt-a28_new-citizen": COMMUNITY,
     "adt-a28_wrong-check-digit": COMMUNITY,
     "adt-a28_no-visit-segment": COMMUNITY,
+    "adt-a28_no-telephone": COMMUNITY,
     "adt-a99_unknown-trigger": COMMUNITY,
     "adt-a28_old-version": COMMUNITY,
     "adt-a04_second-hospital": COUNTY,

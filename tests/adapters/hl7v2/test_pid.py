@@ -66,6 +66,26 @@ def test_a_telephone_is_found_in_each_of_its_places(written: str) -> None:
     assert pid.demographics(segment(line), []).telephone == "19900000187"
 
 
+@pytest.mark.parametrize(
+    ("written", "telephone", "dropped"),
+    [
+        ("无", None, (13, "无")),
+        ("不详|暂无", None, (13, "不详")),
+        ("|本人", None, (14, "本人")),
+        ("无~19900000187", "19900000187", None),
+        ("无|0717-6200001", "0717-6200001", None),
+        ("^PRN^PH^^^^无", None, (13, "无")),
+        ('""', None, None),
+        ("", None, None),
+    ],
+)
+def test_a_telephone_that_cannot_be_called_is_left_out(
+    written: str, telephone: str | None, dropped: tuple[int, str] | None
+) -> None:
+    told = segment(f"PID|1||A1||张示例||19900307|F|||||{written}")
+    assert (pid.demographics(told, []).telephone, pid.uncallable(told)) == (telephone, dropped)
+
+
 def test_a_name_or_a_birth_date_that_nobody_tells_is_missing() -> None:
     for line, element in (("PID|1||A1||||19900307", "PID-5"), ("PID|1||A1||张示例", "PID-7")):
         with pytest.raises(Missing) as refusal:
