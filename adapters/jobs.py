@@ -63,6 +63,10 @@ def make_slots(session: Session, caller: Caller) -> str:
     return f"{booking.make_slots(session, caller, day_from=today, days=DAYS_AHEAD)} slots"
 
 
+def pass_places_on(session: Session, caller: Caller) -> str:
+    return f"{booking.pass_places_on(session, caller)} places"
+
+
 def see_to_stopped(caller: Caller) -> str:
     """Everybody a stopped clinic has met, each in a transaction of their own: one that fails stops nobody else."""
     seen = failed = 0
@@ -122,6 +126,7 @@ WORK: dict[str, Periodic | Talking] = {
     "return-referrals": Periodic(timedelta(minutes=15), return_referrals),
     "watch-referrals": Periodic(timedelta(minutes=5), watch_referrals),
     "prove-worklists": Periodic(timedelta(days=1), prove_worklists),
+    "pass-places-on": Periodic(timedelta(seconds=15), pass_places_on),
     "see-to-stopped": Talking(timedelta(seconds=3), see_to_stopped),
     "finish-messages": Periodic(timedelta(seconds=30), inbound.sweep),
     "prove-ledger": Periodic(timedelta(hours=1), prove_ledger),

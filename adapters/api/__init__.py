@@ -5,6 +5,7 @@ calling.py ...... from the raw request to the answer's bytes: sign-in, one trans
 gathered.py ..... hot operations: calls that arrive together share a transaction
 problems.py ..... every Fault as problem+json, in one table
 persons, directory, booking, referrals, reports, settlements ... the operations, one file a room
+waiting.py ...... the waiting list
 stops.py ........ stopped clinics, and fees that are owed back
 differences.py .. where two books differ, and what two persons decide about it
 sheets.py ....... a hospital's own sheet of a day as its side of the books
@@ -32,6 +33,7 @@ from adapters.api import (
     sharing,
     sheets,
     stops,
+    waiting,
 )
 from adapters.api.calling import endpoint
 from adapters.api.operations import OPERATIONS
@@ -51,6 +53,7 @@ __all__ = [
     "sharing",
     "sheets",
     "stops",
+    "waiting",
 ]
 
 PREFIX = "/api/v1"

@@ -8,6 +8,7 @@ change.py ..... reschedule, cancel, arrive, no-show; reading appointments
 limits.py ..... dated rules per card
 fees.py ....... the fee: paid, owed back, paid back
 stopping.py ... a clinic is stopped, and everybody who had booked is seen to
+waiting.py .... who waits for a place gets the next one that is freed
 telling.py .... what the hospital and the citizen are told
 """
 
@@ -33,7 +34,9 @@ from hub.booking.faults import (
     FeeUnknown,
     HoldUnknown,
     LimitReached,
+    NothingOffered,
     OtherDepartment,
+    PlaceFree,
     ScheduleOverlaps,
     SlotBlocked,
     SlotPast,
@@ -42,6 +45,7 @@ from hub.booking.faults import (
     SlotUnknown,
     StopOver,
     StopTooLong,
+    WaitingUnknown,
 )
 from hub.booking.fees import FEE, BookingFee, fee_of, pay_fee, refund_fee, refunds_due
 from hub.booking.limits import DEFAULT_RULES, Rule, limits_in_force, set_limits
@@ -63,6 +67,20 @@ from hub.booking.stopping import (
     waiting_visits,
 )
 from hub.booking.tables import APPOINTMENT, CHANNELS, POOLS, SLOT, Appointment, Hold, Limit, Schedule, Slot
+from hub.booking.waiting import (
+    OFFERED,
+    WAITING,
+    Waiting,
+    WaitingOffer,
+    WaitingWish,
+    pass_places_on,
+    waiting_of,
+    waiting_one,
+)
+from hub.booking.waiting import accept as accept_offer
+from hub.booking.waiting import decline as decline_offer
+from hub.booking.waiting import join as join_waiting
+from hub.booking.waiting import leave as leave_waiting
 
 __all__ = [
     "APPOINTMENT",
@@ -70,10 +88,12 @@ __all__ = [
     "DEFAULT_RULES",
     "FEE",
     "HOLD_LASTS",
+    "OFFERED",
     "OUTCOMES",
     "POOLS",
     "SLOT",
     "STOPPED_VISIT",
+    "WAITING",
     "AlreadyBooked",
     "Appointment",
     "AppointmentStarted",
@@ -88,8 +108,10 @@ __all__ = [
     "HoldUnknown",
     "Limit",
     "LimitReached",
+    "NothingOffered",
     "Offer",
     "OtherDepartment",
+    "PlaceFree",
     "Preview",
     "Rule",
     "Schedule",
@@ -103,7 +125,12 @@ __all__ = [
     "StopOver",
     "StopTooLong",
     "StoppedVisit",
+    "Waiting",
+    "WaitingOffer",
+    "WaitingUnknown",
+    "WaitingWish",
     "Wish",
+    "accept_offer",
     "add_schedule",
     "alternatives",
     "appointment",
@@ -116,15 +143,19 @@ __all__ = [
     "cancel",
     "contacts",
     "day_list",
+    "decline_offer",
     "fee_of",
     "fulfil",
     "hold",
+    "join_waiting",
+    "leave_waiting",
     "limits_in_force",
     "looking",
     "make_slots",
     "noshow",
     "offer",
     "offers",
+    "pass_places_on",
     "pay_fee",
     "preview_stop",
     "record_call",
@@ -140,5 +171,7 @@ __all__ = [
     "stops",
     "taking",
     "unblock",
+    "waiting_of",
+    "waiting_one",
     "waiting_visits",
 ]

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub import people, trust
-from hub.booking import fees
+from hub.booking import fees, waiting
 from hub.booking.book import SEEN_AFTER, Wish, refusal, slot_facts, standing_of
 from hub.booking.calendar import Offer, offers
 from hub.booking.faults import AppointmentStarted, OtherDepartment, SlotTaken, SlotUnknown
@@ -95,8 +95,10 @@ def reschedule(session: Session, caller: Caller, *, appointment_id: int, slot_id
         raise SlotTaken(**slot_facts(new))
     move_counters(session, row.slot_id, taken=-1)
     move_counters(session, slot_id, taken=1, issued=1)
+    left = row.slot_id
     put(session, caller, row, new, number)
     tell(session, caller, "appointment.rescheduled", row, new)
+    waiting.pass_on(session, caller, slot_id=left)
     return row
 
 
@@ -121,7 +123,7 @@ def put(session: Session, caller: Caller, row: Appointment, new: Offer, queue_nu
 
 
 def cancel(session: Session, caller: Caller, *, appointment_id: int, reason: str) -> Appointment:
-    """Give the place back; it is free at once, and a fee that was paid is owed back.
+    """Give the place back; it is free at once or offered to who waits for it, and a fee that was paid is owed back.
 
     A citizen may until the visit begins, a hospital also later.
     Refuses: RecordUnknown, IllegalMove, AppointmentStarted.
@@ -132,6 +134,7 @@ def cancel(session: Session, caller: Caller, *, appointment_id: int, reason: str
         _not_started(row, caller, verb="取消", verb_en="cancelling")
     give_up(session, caller, row, reason=reason)
     tell(session, caller, "appointment.cancelled", row, _offer_of(session, caller, row))
+    waiting.pass_on(session, caller, slot_id=row.slot_id)
     return row
 
 

@@ -86,3 +86,18 @@ class StopTooLong(Refused):
 class StopOver(Refused):
     zh = "停诊时段 {since} 至 {until} 已经过去。"
     en = "The time to stop, {since} to {until}, is already over."
+
+
+class PlaceFree(Refused):
+    zh = "{start} 还有号，不用排候补，请直接预约（号源 {slot_id}）。"
+    en = "There is a free place at {start_en} (slot {slot_id}): book it, there is no need to wait."
+
+
+class WaitingUnknown(Unknown):
+    zh = "没有编号为 {wish_id} 的候补。"
+    en = "There is no wish {wish_id} on the waiting list."
+
+
+class NothingOffered(Conflict):
+    zh = "候补 {wish_id} 现在没有留给您的号：可能已过确认时间，给了下一位。您仍在队里，有号会再发短信。"
+    en = "No place is kept for wish {wish_id} now: its time may have run out. You keep your turn and will be told."

@@ -13,6 +13,7 @@ CITIZEN = {
     "appointments": "/appointments",
     "appointment": "/appointments/{appointment_id}",
     "cancel": "/appointments/{appointment_id}/cancel",
+    "waiting": "/waiting?department=H42050000101-0301",
     "referral": "/referrals/{referral_id}",
     "results": "/results",
     "result": "/results/{report_id}",

@@ -205,6 +205,15 @@ def _slots(session: Session, world: World) -> None:
         until=start_of(far + timedelta(days=1)),
         reason="开会",
     ).id
+    world.ours["wish"] = booking.join_waiting(
+        session,
+        caller,
+        person_id=world.ours["person"],
+        department_id=f"{TERTIARY}-0401",
+        day_from=tomorrow,
+        day_to=tomorrow,
+        channel="his",
+    ).id
     held = booking.hold(session, caller, slot_id=world.ours["slots"][7], person_id=world.ours["person"], channel="his")
     world.ours["hold"] = held.id
 

@@ -2,8 +2,20 @@
 
 from fastapi import APIRouter
 
-from adapters.web.citizen import appointments, bills, book, estimate, home, me, referrals, results, sign_in, visits
+from adapters.web.citizen import (
+    appointments,
+    bills,
+    book,
+    estimate,
+    home,
+    me,
+    referrals,
+    results,
+    sign_in,
+    visits,
+    waiting,
+)
 
 router = APIRouter(include_in_schema=False)
-for part in (home, sign_in, book, appointments, referrals, results, bills, estimate, visits, me):
+for part in (home, sign_in, book, appointments, referrals, results, bills, estimate, visits, waiting, me):
     router.include_router(part.router)

@@ -18,6 +18,8 @@ CITIZEN = [
     "/appointments/{appointment_id}?done=booked",
     "/appointments/{appointment_id}/move",
     "/appointments/{appointment_id}/cancel",
+    "/waiting",
+    "/waiting?department=H42050000101-0301",
     "/referrals",
     "/referrals/{referral_id}",
     "/results",

@@ -10,6 +10,7 @@ from hub import (
     booking,
     consultations,
     coverage,
+    directory,
     exchange,
     journeys,
     people,
@@ -85,6 +86,7 @@ class Scenario:
     slot_id: int
     day: date
     stop_id: int
+    wish_id: int
 
 
 def play(session: Session, at: datetime) -> Scenario:
@@ -142,6 +144,7 @@ def play(session: Session, at: datetime) -> Scenario:
         slot_id=next(offer.slot_id for offer in free if offer.pool == "public"),
         day=tomorrow,
         stop_id=_stopped(session, stranger.id, at),
+        wish_id=_waiting(session, person.id, at),
     )
 
 
@@ -203,6 +206,45 @@ def _appointment(session: Session, person_id: int, at: datetime) -> booking.Appo
     return booking.book(session, caller, slot_id=slot.slot_id, person_id=person_id, channel="app", reason="胸闷三天")
 
 
+def _waiting(session: Session, person_id: int, at: datetime) -> int:
+    """Two wait in surgery, where the only place has been freed for the first of them; the first is ours."""
+    caller, day = system(TERTIARY, at=at), day_of(at) + timedelta(days=3)
+    surgery = f"{TERTIARY}-0401"
+    service = directory.Service(
+        id=f"{surgery}-01",
+        organisation_id=TERTIARY,
+        department_id=surgery,
+        code="01",
+        name="外科门诊",
+        name_en="Surgery",
+    )
+    session.add(service)
+    session.flush()
+    hours = {
+        "weekdays": "1234567",
+        "begins": time(9),
+        "ends": time(9, 30),
+        "slot_minutes": 30,
+        "since": day,
+        "until": day,
+    }
+    booking.add_schedule(
+        session, caller, service_id=service.id, practitioner_id=SURGEON, capacity=1, fee=Money(2200), **hours
+    )
+    booking.make_slots(session, job(at), day_from=day, days=1)
+    (slot,) = booking.search(session, caller, day_from=day, day_to=day, department_id=surgery)
+    taker = a_person(session, 5)
+    taken = booking.book(session, caller, slot_id=slot.slot_id, person_id=taker.id, channel="window")
+    wishes = [
+        booking.join_waiting(
+            session, caller, person_id=who, department_id=surgery, day_from=day, day_to=day, channel="app"
+        )
+        for who in (person_id, taker.id)
+    ]
+    booking.cancel(session, caller, appointment_id=taken.id, reason="不来了")
+    return wishes[0].id
+
+
 def _stopped(session: Session, person_id: int, at: datetime) -> int:
     """The expert cannot come in nine days: one is moved, one has no telephone, a fee is owed back."""
     caller, day = staff(TERTIARY, at=at), day_of(at) + timedelta(days=9)
@@ -210,7 +252,7 @@ def _stopped(session: Session, person_id: int, at: datetime) -> int:
     mute.telephone = None
     found = booking.search(session, caller, day_from=day, day_to=day, practitioner_id=EXPERT, pool="public")
     rows = [
-        booking.book(session, caller, slot_id=found[n].slot_id, person_id=who, channel="window")
+        booking.book(session, caller, slot_id=found[n].slot_id, person_id=who, channel="phone")
         for n, who in enumerate((person_id, mute.id))
     ]
     booking.pay_fee(session, caller, appointment_id=rows[0].id, amount=Money(2200), receipt="SJ-0009")
