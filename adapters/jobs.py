@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from adapters import door
 from adapters.hl7v2 import inbound
 from adapters.nhsa import upward_sweep
+from adapters.reconciling import journal
 from hub import booking, journeys, referrals, settlement, trust
 from hub.exchange import jobs
 from hub.trust import SCOPES, Caller
@@ -120,6 +121,12 @@ def prove_ledger(session: Session, caller: Caller) -> str:
     return f"{proof.settlements} settlements foot"
 
 
+def compare_journal(caller: Caller) -> str:
+    """Yesterday's rows against the wire, in transactions of its own: a day of a city takes more than one."""
+    done = journal.compare(caller, day_of(caller.at) - timedelta(days=1))
+    return f"{done.settlements} settlements, {done.answers} answers, {len(done.differing)} differ"
+
+
 WORK: dict[str, Periodic | Talking] = {
     "make-slots": Periodic(timedelta(hours=1), make_slots),
     "expire-referrals": Periodic(timedelta(minutes=5), expire_referrals),
@@ -130,6 +137,7 @@ WORK: dict[str, Periodic | Talking] = {
     "see-to-stopped": Talking(timedelta(seconds=3), see_to_stopped),
     "finish-messages": Periodic(timedelta(seconds=30), inbound.sweep),
     "prove-ledger": Periodic(timedelta(hours=1), prove_ledger),
+    "compare-journal": Talking(timedelta(days=1), compare_journal),
     "verify-books": Periodic(timedelta(days=1), verify_books),
     "seal-audit": Periodic(timedelta(minutes=1), seal_audit),
     "ask-platforms": Talking(timedelta(seconds=5), upward_sweep.sweep),

@@ -51,4 +51,8 @@ def _told(done: Day) -> list[str]:
     lines += [
         f"{name}  nothing has come, the ledger has {amounts.count}" for name, amounts in sorted(done.awaited.items())
     ]
+    lines += [
+        f"settlement {number}  {msgid}  {one.element} was told as {Money(one.said)}, stands as {Money(one.summed)}"
+        for number, msgid, one in done.journal.differing
+    ]
     return lines or [f"{done.day}: nobody settled anything"]

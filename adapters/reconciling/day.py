@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from adapters import door
+from adapters.reconciling import journal
 from adapters.reconciling.exporting import export
 from adapters.reconciling.matching import Matched, match
 from hub import reconciliation
-from hub.reconciliation import Amounts, Compared, Side, Statement
+from hub.reconciliation import Amounts, Compared, Journal, Side, Statement
 from hub.trust import SCOPES, Caller
 from hub.units import Money
 
@@ -29,6 +30,7 @@ class Day:
     day: date
     compared: list[tuple[Statement, Compared]] = field(default_factory=list)
     awaited: dict[str, Amounts] = field(default_factory=dict)
+    journal: Journal = field(default_factory=Journal)
     seconds: dict[str, float] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
@@ -36,6 +38,15 @@ class Day:
             "day": self.day.isoformat(),
             "statements": [_statement(row, found) for row, found in self.compared],
             "awaited": {organisation: _amounts(amounts) for organisation, amounts in sorted(self.awaited.items())},
+            "journal": {
+                "settlements": self.journal.settlements,
+                "answers": self.journal.answers,
+                "differing": [
+                    {"settlement_id": number, "msgid": msgid, "element": one.element}
+                    | {"said": str(Money(one.said)), "stands": str(Money(one.summed))}
+                    for number, msgid, one in self.journal.differing
+                ],
+            },
             "seconds": {step: round(taken, 2) for step, taken in self.seconds.items()},
         }
 
@@ -50,6 +61,9 @@ def reconcile(dsn: str, day: date, *, progress: Progress = lambda *_: None) -> D
         return rows
 
     rows = door.transact(standing)
+    began = time.perf_counter()
+    done.journal = journal.compare(caller, day)
+    done.seconds["journal"] = time.perf_counter() - began
     if not rows:
         return done
     with TemporaryDirectory(prefix="onecard-reconcile-") as name:

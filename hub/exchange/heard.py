@@ -184,6 +184,13 @@ def earlier_of(session: Session, *, senders: Sequence[str], key: str) -> Sequenc
     return session.scalars(wanted.order_by(HeardMessage.id.desc())).all()
 
 
+def answered(session: Session, *, senders: Sequence[str], keys: Sequence[str]) -> Sequence[HeardMessage]:
+    """What some senders have sent under any of some keys and got a good answer to, oldest first."""
+    good = (HeardMessage.outcome == GOOD, HeardMessage.answer.is_not(None), HeardMessage.replay_of.is_(None))
+    own = (HeardMessage.key.in_(keys), HeardMessage.sender.in_(senders))
+    return session.scalars(select(HeardMessage).where(*own, *good).order_by(HeardMessage.id)).all()
+
+
 def heard(session: Session, message_id: int) -> HeardMessage:
     """Refuses: MessageUnknown."""
     row = session.get(HeardMessage, message_id)

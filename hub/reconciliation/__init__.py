@@ -12,6 +12,7 @@ working_days.py . how old a difference is in days on which the bureau works
 board.py ........ hospitals by days, and the bridge from total A to total B
 days.py ......... a whole day of the region at once: what stands, and a bulk comparison's finds named
 breaches.py ..... amounts of one message that do not add up
+journal.py ...... the ledger's rows against the answers that their messages got
 platforms.py .... the insurer's side where a platform further up settles
 sheets.py ....... a hospital's own sheet of a day, by columns said once, as its side
 clearing.py ..... a settled month applied for to be cleared (3203), and taken back (3204)
@@ -61,6 +62,7 @@ from hub.reconciliation.clearing import (
 from hub.reconciliation.comparing import Compared, compare_lines, compare_totals
 from hub.reconciliation.days import HOSPITAL_LINES, INSURER_LINES, Side, awaited, compare_standing, standing
 from hub.reconciliation.evidence import Evidence, Field, evidence
+from hub.reconciliation.journal import RULE, Journal, Told, note_differing, told
 from hub.reconciliation.matching import Difference, Group, Kind, Line, differences, grouped
 from hub.reconciliation.platforms import in_our_numbers
 from hub.reconciliation.sheets import (
@@ -114,6 +116,7 @@ __all__ = [
     "HOSPITAL_LINES",
     "INSURER_LINES",
     "NEEDED",
+    "RULE",
     "USUAL_ACTION",
     "WORDS",
     "ActionUnknown",
@@ -143,6 +146,7 @@ __all__ = [
     "ForeignBooks",
     "Group",
     "IdentityBreach",
+    "Journal",
     "Kind",
     "Line",
     "Listed",
@@ -162,6 +166,7 @@ __all__ = [
     "StatementFileUnknown",
     "StatementLine",
     "Taken",
+    "Told",
     "Unbalanced",
     "apart",
     "apply_for_clearing",
@@ -191,6 +196,7 @@ __all__ = [
     "keep_file",
     "lines_of",
     "note_breaches",
+    "note_differing",
     "propose",
     "resolve",
     "send_back",
@@ -199,6 +205,7 @@ __all__ = [
     "standing",
     "take",
     "take_in_sheet",
+    "told",
     "vectors",
     "withdraw_clearing",
     "working_days",

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from adapters import door
 from adapters.nhsa import upward_files, upward_sweep
+from adapters.reconciling.journal import compare
 from fixtures.simulators.nhsa_client import Exchange, Hospital
 from hub import coverage, reconciliation, settlement
 from hub.reconciliation import Kind, Line
@@ -489,6 +490,16 @@ def test_the_platforms_file_is_a_statement_in_the_numbers_the_hospital_knows(
     upward_sweep.sweep(job())
     _, second = rows(engine)
     assert upward_files.statement(AREA, TERTIARY, today, today)[1].setl_id == str(second.id)
+
+
+def test_a_platforms_settlement_is_what_it_answered_and_what_the_hospital_was_told(window, engine) -> None:
+    window.settle()
+    done = compare(job(), day_of(door.now()))
+    assert (done.settlements, done.answers, done.differing) == (1, 2, [])
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE settlement SET fund = fund + 1"))
+    found = [one.element for _, _, one in compare(job(), day_of(door.now())).differing]
+    assert found == ["setlinfo.fund_pay_sumamt"] * 2
 
 
 # looked up, and not adding up
