@@ -6,7 +6,7 @@ search.py ....... search parameters; an unknown one is refused by name
 validation.py ... R4 conformance of what is sent
 outcome.py ...... every Fault as OperationOutcome, in one table
 bundle.py ....... a transaction: referral and place in one call
-patient, slot, appointment, servicerequest, task, encounter, report, directory ... the resources
+patient, slot, appointment, servicerequest, task, careplan, encounter, report, directory ... the resources
 coverage, claim, claimresponse, paymentreconciliation, codesystem ... the insurance; money.py: what these share
 """
 
@@ -20,6 +20,7 @@ from adapters.fhir.appointment import APPOINTMENT
 from adapters.fhir.bundle import transaction
 from adapters.fhir.calling import Table, answered, interactions
 from adapters.fhir.capability import statement
+from adapters.fhir.careplan import CARE_PLAN
 from adapters.fhir.claim import CLAIM
 from adapters.fhir.claimresponse import BENEFIT, CLAIM_RESPONSE
 from adapters.fhir.codesystem import CODE_SYSTEM
@@ -42,6 +43,7 @@ TABLE: Table = {
         APPOINTMENT,
         SERVICE_REQUEST,
         TASK,
+        CARE_PLAN,
         ENCOUNTER,
         DIAGNOSTIC_REPORT,
         OBSERVATION,

@@ -166,6 +166,10 @@ def _of_type(resource: ResourceType, incoming: Incoming, rest: list[str]) -> Int
             raise ResourceUnknown(reference=f"{resource.name}/{logical_id[:64].encode('ascii', 'replace').decode()}")
         case "GET", [logical_id] if resource.read and not logical_id.startswith("_"):
             return Interaction(verb + "read", partial(_read, resource, logical_id))
+        case "GET", [logical_id, "_history"] if resource.history:
+            return Interaction(verb + "history", partial(_history, resource, logical_id))
+        case "GET", [logical_id, "_history", version] if resource.history:
+            return Interaction(verb + "vread", partial(_version, resource, logical_id, version))
         case "PUT", [logical_id] if resource.update:
             return Interaction(verb + "update", partial(_update, resource, logical_id))
     raise DoorRefusal(
@@ -185,6 +189,37 @@ def _search(resource: ResourceType, given: list[tuple[str, str]], call: Call, sa
 def _read(resource: ResourceType, logical_id: str, call: Call, said: Incoming) -> Answer:
     assert resource.read is not None
     return _tagged(200, resource.read(call, logical_id))
+
+
+def _history(resource: ResourceType, logical_id: str, call: Call, said: Incoming) -> Answer:
+    """Every version, the newest first (http.html#history). Refuses: ParameterUnknown."""
+    assert resource.history is not None
+    if said.given:
+        query_of(ResourceType(f"{resource.name}/_history"), said.given)
+    versions = resource.history(call, logical_id)
+    address = f"{said.base}/{resource.name}/{logical_id}"
+    entries = [
+        {
+            "fullUrl": address,
+            "resource": one,
+            "request": {"method": "POST" if n == len(versions) else "PUT", "url": f"{resource.name}/{logical_id}"},
+            "response": {"status": "201" if n == len(versions) else "200", "etag": f'W/"{one["meta"]["versionId"]}"'},
+        }
+        for n, one in enumerate(versions, start=1)
+    ]
+    link = [{"relation": "self", "url": f"{address}/_history"}]
+    return Answer(
+        200, {"resourceType": "Bundle", "type": "history", "total": len(versions), "link": link, "entry": entries}
+    )
+
+
+def _version(resource: ResourceType, logical_id: str, version: str, call: Call, said: Incoming) -> Answer:
+    """Refuses: ResourceUnknown for a version that never was."""
+    assert resource.history is not None
+    for one in resource.history(call, logical_id):
+        if one["meta"]["versionId"] == version:
+            return _tagged(200, one)
+    raise ResourceUnknown(reference=f"{resource.name}/{logical_id}/_history/{version[:20]}")
 
 
 def _create(resource: ResourceType, call: Call, said: Incoming) -> Answer:

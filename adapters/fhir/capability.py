@@ -33,13 +33,15 @@ def _resource(one: ResourceType) -> Resource:
         "search-type": one.search,
         "create": one.create,
         "update": one.update,
+        "history-instance": one.history,
+        "vread": one.history,
     }
     told: Resource = {
         "type": one.name,
         "interaction": [{"code": code} for code, offered in interactions.items() if offered],
         "versioning": "versioned-update" if one.update else "no-version",
         "conditionalCreate": one.conditional_create,
-        "readHistory": False,
+        "readHistory": one.history is not None,
         "updateCreate": False,
     }
     if one.includes:

@@ -56,7 +56,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class ResourceType:
-    """`create` answers the resource and whether it is new; an operation ($submit) takes one and answers another."""
+    """`create` answers the resource and whether it is new; an operation ($submit) takes one and answers another.
+
+    `history` answers every version, the newest first.
+    """
 
     name: str
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
@@ -65,6 +68,7 @@ class ResourceType:
     search: Callable[[Call, Query], list[Resource]] | None = None
     create: Callable[[Call, Resource], tuple[Resource, bool]] | None = None
     update: Callable[[Call, str, Resource], Resource] | None = None
+    history: Callable[[Call, str], list[Resource]] | None = None
     operations: Mapping[str, Callable[[Call, Resource], Resource]] = field(default_factory=dict)
     conditional_create: bool = False
 

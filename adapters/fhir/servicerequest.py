@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from adapters.fhir.outcome import NotSupported, ResourceUnknown
+from adapters.fhir.outcome import NotSupported, ResourceUnknown, VersionOld
 from adapters.fhir.resources import (
     Call,
     Parameter,
@@ -39,6 +39,7 @@ def search(call: Call, query: Query) -> list[Resource]:
     if (said := query.one("identifier")) is not None:
         _, number = token(said, element="identifier")
         rows = [row for row in rows if row.placer_number == number]
+    rows = narrowed(rows, query)
     return [service_request(call, row) for row in rows[: query.count]]
 
 
@@ -49,6 +50,36 @@ def create(call: Call, body: Resource) -> tuple[Resource, bool]:
     """
     row = journeys.refer(call.session, call.caller, facts=facts_of(call, body))
     return service_request(call, row), row.sent_at == call.caller.at
+
+
+def update(call: Call, logical_id: str, body: Resource) -> Resource:
+    """The sender takes it back: status revoked, why as the last note. Nothing else of a sent referral changes.
+
+    Refuses: VersionOld, NotSupported, Missing, what `journeys.recall` refuses.
+    """
+    row = referral_of(call, logical_id, "ServiceRequest")
+    call.session.refresh(row, with_for_update=True)
+    check_version(call, row)
+    if body["status"] == "revoked" and row.request_status != "revoked":
+        notes = [note["text"] for note in body.get("note", []) if note["text"] != row.chief_complaint]
+        if not notes:
+            raise Missing(element="ServiceRequest.note", allowed="note[].text")
+        row = journeys.recall(call.session, call.caller, referral_id=row.id, reason=notes[-1])
+    elif body["status"] != row.request_status:
+        raise NotSupported(what=f"ServiceRequest.status {row.request_status} → {body['status']}; revoked")
+    return service_request(call, row)
+
+
+def history(call: Call, logical_id: str) -> list[Resource]:
+    """What the sender asked for never changes, only how it stands. Refuses: NotAllowed, ResourceUnknown."""
+    row = referral_of(call, logical_id, "ServiceRequest")
+    now = service_request(call, row)
+    events = referrals.history(call.session, row.id)
+    versions = [
+        now | {"meta": {"versionId": str(n)}, "status": referrals.STATES[event.state].request}
+        for n, event in enumerate(events, start=1)
+    ]
+    return versions[::-1]
 
 
 def facts_of(call: Call, body: Resource) -> ReferralFacts:
@@ -110,6 +141,28 @@ def rows_of(call: Call, query: Query, resource_type: str) -> list[Referral]:
     return [*referrals.incoming(call.session, call.caller), *referrals.outgoing(call.session, call.caller)]
 
 
+def check_version(call: Call, row: Referral) -> None:
+    """Refuses: VersionOld when If-Match names another version than the one that stands."""
+    version = version_of(call, row)
+    given = (call.if_match or "").removeprefix("W/").strip('"')
+    if call.if_match is not None and given != str(version):
+        raise VersionOld(given=given, current=version)
+
+
+def narrowed(rows: list[Referral], query: Query) -> list[Referral]:
+    """What ServiceRequest and Task are searched by alike: the two institutions, the chain, the urgency."""
+    for name, column in (("owner", "receiver_id"), ("performer", "receiver_id"), ("requester", "sender_id")):
+        if (said := query.one(name)) is not None:
+            organisation_id = target_of(said, "Organization", name)
+            rows = [row for row in rows if getattr(row, column) == organisation_id]
+    if (said := query.one("requisition")) is not None:
+        _, chain = token(said, system=REFERRAL_CHAIN, element="requisition")
+        rows = [row for row in rows if str(row.chain_id) == chain]
+    if priorities := codes(query.all("priority"), allowed=_PRIORITIES, element="priority"):
+        rows = [row for row in rows if row.priority in {_PRIORITIES[each] for each in priorities}]
+    return rows
+
+
 def version_of(call: Call, row: Referral) -> int:
     """How often it has moved."""
     return len(referrals.history(call.session, row.id))
@@ -150,6 +203,7 @@ def service_request(call: Call, row: Referral) -> Resource:
     if row.chief_complaint:
         told["note"] = [{"text": row.chief_complaint}]
     if row.care_plan:
+        told["supportingInfo"] = [reference("CarePlan", row.id)]
         told["patientInstruction"] = row.care_plan.get("summary", "")
     return told
 
@@ -204,8 +258,14 @@ SERVICE_REQUEST = ResourceType(
         "patient": Parameter("reference", "Patient/…"),
         "identifier": Parameter("token", "the sender's own number"),
         "status": Parameter("token", ", ".join(STATUSES)),
+        "requester": Parameter("reference", "Organization/… that sends"),
+        "performer": Parameter("reference", "Organization/… that receives"),
+        "requisition": Parameter("token", "the chain"),
+        "priority": Parameter("token", ", ".join(_PRIORITIES)),
     },
     read=read,
     search=search,
     create=create,
+    update=update,
+    history=history,
 )

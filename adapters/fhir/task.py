@@ -4,18 +4,29 @@ The status says what is wanted, one step of the referral's state table at a time
 about a referral is not changed here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from adapters.fhir.outcome import NotSupported, VersionOld
+from adapters.fhir.outcome import NotSupported
 from adapters.fhir.resources import Call, Parameter, Query, Resource, ResourceType, reference, target_of, text_of
 from adapters.fhir.search import codes
-from adapters.fhir.servicerequest import referral_of, rows_of, version_of
+from adapters.fhir.servicerequest import check_version, narrowed, referral_of, rows_of
 from adapters.fhir.systems import REFERRAL_STATE
 from hub import directory, journeys, referrals
 from hub.faults import Missing
-from hub.referrals import Letter, Referral
+from hub.referrals import Letter, Referral, ReferralEvent
 from hub.units import CHINA
 
+_WITHOUT_PLACE = (
+    "lose-place",
+    "miss",
+    "undo-arrival",
+    "reject",
+    "redirect",
+    "recall",
+    "decline",
+    "expire",
+    "lapse",
+)
 _CODE = "http://hl7.org/fhir/CodeSystem/task-code"
 STATUSES = tuple(dict.fromkeys(standing.task for standing in referrals.STATES.values()))
 
@@ -29,10 +40,8 @@ def search(call: Call, query: Query) -> list[Resource]:
     """Worklists: `owner` what was sent to an institution, `requester` what it sent. Refuses: NotAllowed, Invalid."""
     wanted = codes(query.all("status"), allowed=STATUSES, element="status")
     rows = [row for row in rows_of(call, query, "Task") if not wanted or row.task_status in wanted]
-    for name, column in (("owner", "receiver_id"), ("requester", "sender_id")):
-        if (said := query.one(name)) is not None:
-            organisation_id = target_of(said, "Organization", name)
-            rows = [row for row in rows if getattr(row, column) == organisation_id]
+    states = codes(query.all("business-status"), allowed=referrals.STATES, element="business-status")
+    rows = narrowed([row for row in rows if not states or row.state in states], query)
     if (said := query.one("focus")) is not None:
         focus = target_of(said, "ServiceRequest", "focus")
         rows = [row for row in rows if str(row.id) == focus]
@@ -43,27 +52,36 @@ def update(call: Call, logical_id: str, body: Resource) -> Resource:
     """Take the step that leads to the status wanted. Refuses: VersionOld, NotSupported, what the verb refuses."""
     row = referral_of(call, logical_id, "Task")
     call.session.refresh(row, with_for_update=True)
-    version = version_of(call, row)
-    given = (call.if_match or "").removeprefix("W/").strip('"')
-    if call.if_match is not None and given != str(version):
-        raise VersionOld(given=given, current=version)
+    check_version(call, row)
     if body["status"] != row.task_status or _business_status(body) not in ("", row.state):
         row = _step(row, body)(call, row, body)
     return task(call, row)
 
 
+def history(call: Call, logical_id: str) -> list[Resource]:
+    """The work as it stood after each step, the newest first. Refuses: NotAllowed, ResourceUnknown."""
+    row = referral_of(call, logical_id, "Task")
+    events = referrals.history(call.session, row.id)
+    return [_version(call, row, events[:n]) for n in range(len(events), 0, -1)]
+
+
 def task(call: Call, row: Referral) -> Resource:
     """The work on a referral as a resource."""
+    return _version(call, row, referrals.history(call.session, row.id))
+
+
+def _version(call: Call, row: Referral, events: Sequence[ReferralEvent]) -> Resource:
+    """The work after the last of some events."""
+    standing, state = referrals.STATES[events[-1].state].task, events[-1].state
     call.about(person_id=row.person_id, subject=f"referral/{row.id}")
     sender = directory.organisation(call.session, row.sender_id)
     receiver = directory.organisation(call.session, row.receiver_id)
-    events = referrals.history(call.session, row.id)
     told: Resource = {
         "resourceType": "Task",
         "id": str(row.id),
         "meta": {"versionId": str(len(events))},
-        "status": row.task_status,
-        "businessStatus": {"coding": [{"system": REFERRAL_STATE, "code": row.state}]},
+        "status": standing,
+        "businessStatus": {"coding": [{"system": REFERRAL_STATE, "code": state}]},
         "intent": "order",
         "priority": row.priority,
         "code": {"coding": [{"system": _CODE, "code": "fulfill"}]},
@@ -74,14 +92,23 @@ def task(call: Call, row: Referral) -> Resource:
         "owner": reference("Organization", receiver.id, receiver.name),
         "restriction": {"period": {"end": row.valid_until.astimezone(CHINA).isoformat(timespec="seconds")}},
     }
-    if events:
-        told["lastModified"] = events[-1].at.astimezone(CHINA).isoformat(timespec="seconds")
-        if events[-1].note and row.task_status in ("rejected", "on-hold", "cancelled"):
-            told["statusReason"] = {"text": events[-1].note}
-    if row.slot_leg == "booked":
-        place = reference("Appointment", row.appointment_id)
-        told["output"] = [{"type": {"text": "appointment"}, "valueReference": place}]
+    told["lastModified"] = events[-1].at.astimezone(CHINA).isoformat(timespec="seconds")
+    if events[-1].note and standing in ("rejected", "on-hold", "cancelled", "failed"):
+        told["statusReason"] = {"text": events[-1].note}
+    if place := _place(events):
+        told["output"] = [{"type": {"text": "appointment"}, "valueReference": {"reference": place}}]
     return told
+
+
+def _place(events: Sequence[ReferralEvent]) -> str:
+    """The appointment that travels with a referral after some events."""
+    place = ""
+    for event in events:
+        if event.event == "book" and event.note:
+            place = event.note.replace("appointment/", "Appointment/")
+        elif event.event in _WITHOUT_PLACE:
+            place = ""
+    return place
 
 
 def _step(row: Referral, body: Resource) -> Callable[[Call, Referral, Resource], Referral]:
@@ -163,8 +190,12 @@ TASK = ResourceType(
         "owner": Parameter("reference", "Organization/… that receives"),
         "requester": Parameter("reference", "Organization/… that sends"),
         "status": Parameter("token", ", ".join(STATUSES)),
+        "business-status": Parameter("token", ", ".join(referrals.STATES)),
+        "requisition": Parameter("token", "the chain"),
+        "priority": Parameter("token", "routine, urgent"),
     },
     read=read,
     search=search,
     update=update,
+    history=history,
 )

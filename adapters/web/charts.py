@@ -128,6 +128,41 @@ def difference_bars(parts: Sequence[tuple[str, int]], unit: str, label: str) -> 
     )
 
 
+def count_bars(rows: Sequence[tuple[str, Sequence[tuple[str, int]]]], label: str) -> Markup:
+    """Horizontal bars of counts, each of (css class, number) parts side by side, with an axis and the sums."""
+    most = max((sum(number for _, number in parts) for _, parts in rows), default=0)
+    if most == 0:
+        return Markup()
+    step = max(Decimal(1), _nice(Decimal(most) / 3))
+    right = ceil(Decimal(most) / step) * step
+    height = 32 * len(rows)
+
+    def x(number: Decimal | int) -> float:
+        return 120 + float(Decimal(number) / right) * 186
+
+    drawn, tick = [], Decimal(0)
+    while tick <= right:
+        drawn.append(f'<path class="grid" d="M{x(tick):.1f} 4v{height - 4}"/>')
+        drawn.append(f'<text class="mid" x="{x(tick):.1f}" y="{height + 18}">{_number(tick)}</text>')
+        tick += step
+    for n, (name, parts) in enumerate(rows):
+        drawn.append(f'<text class="label" x="0" y="{22 + 32 * n}">{escape(name)}</text>')
+        before = 0
+        for css, number in parts:
+            if number:
+                width = x(before + number) - x(before)
+                drawn.append(
+                    f'<rect class="{css}" x="{x(before):.1f}" y="{8 + 32 * n}" width="{width:.1f}" height="20"/>'
+                )
+            before += number
+        drawn.append(f'<text class="label" x="{x(before) + 5:.1f}" y="{22 + 32 * n}">{before:,}</text>')
+    drawn.append(f'<path class="axis" d="M120 2v{height}"/>')
+    return _svg(
+        f'<svg class="chart" viewBox="0 0 340 {height + 24}" role="img" aria-label="{escape(label)}">'
+        f"{''.join(drawn)}</svg>"
+    )
+
+
 def _clear_of(line: float, top: float, bottom: float) -> float:
     """Of two heights for a label the one further from where the line begins."""
     return top if abs(line - top) > abs(line - bottom) else bottom

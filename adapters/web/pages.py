@@ -85,6 +85,7 @@ def environment() -> Environment:
         paid_bar=charts.paid_bar,
         range_bar=charts.range_bar,
         trend=charts.trend,
+        count_bars=charts.count_bars,
         difference_bars=charts.difference_bars,
         qr_svg=codes.qr_svg,
     )

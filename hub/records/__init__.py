@@ -57,6 +57,7 @@ from hub.records.visits import (
     visit_by_id,
     visit_under_way,
     visits,
+    visits_counted,
 )
 
 __all__ = [
@@ -104,5 +105,6 @@ __all__ = [
     "visit_by_id",
     "visit_under_way",
     "visits",
+    "visits_counted",
     "write_document",
 ]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NotRequired, TypedDict
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, or_, select
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, func, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hub import people, trust
@@ -308,6 +308,14 @@ def visits(session: Session, caller: Caller, *, person_id: int) -> Sequence[Visi
     wanted = select(Visit).where(Visit.person_id.in_(persons), Visit.state != "cancelled")
     rows = session.scalars(wanted.order_by(Visit.begun_at.desc(), Visit.id.desc())).all()
     return readable(session, caller, persons, "visit", rows)
+
+
+def visits_counted(session: Session, *, since: datetime, until: datetime) -> dict[str, int]:
+    """How many visits began at each institution in a span, without saying whose."""
+    counted = select(Visit.organisation_id, func.count()).where(
+        Visit.begun_at >= since, Visit.begun_at < until, Visit.state != "cancelled"
+    )
+    return dict(session.execute(counted.group_by(Visit.organisation_id)).all())
 
 
 def stays(session: Session, caller: Caller, *, admitted_from: datetime, admitted_until: datetime) -> Sequence[Visit]:

@@ -8,6 +8,7 @@ times.py ...... how long each step may take
 worklists.py .. who has to act, until when; the proof that no referral is astray
 messages.py ... what the other side and the patient are told
 reading.py .... worklists, chains, histories
+statistics.py . a month in figures
 rows.py ....... the queries behind the verbs
 
 Acceptance, arrival and access to the record are three events: a grant is written when the receiver
@@ -54,6 +55,7 @@ from hub.referrals.reading import (
     referral,
     referrals_of,
 )
+from hub.referrals.statistics import Answering, Flow, Refusal, Statistics, Treated, statistics
 from hub.referrals.tables import REFERRAL, STATES, Referral, ReferralEvent
 from hub.referrals.times import STEPS, answer_due, set_minutes, time_for
 from hub.referrals.verbs import (
@@ -109,11 +111,13 @@ __all__ = [
     "STEPS",
     "WORKLISTS",
     "AlreadyHasPlace",
+    "Answering",
     "Astray",
     "CarePlan",
     "CarePlanMissing",
     "Concerned",
     "DirectionWrong",
+    "Flow",
     "Letter",
     "NotSentDown",
     "NotYourMove",
@@ -122,8 +126,11 @@ __all__ = [
     "ReferralEvent",
     "ReferralFacts",
     "ReferralUnknown",
+    "Refusal",
+    "Statistics",
     "StillOpen",
     "ToItself",
+    "Treated",
     "accept",
     "answer_due",
     "answer_info",
@@ -178,6 +185,7 @@ __all__ = [
     "send_onward",
     "set_minutes",
     "snapshot",
+    "statistics",
     "take_place",
     "time_for",
     "unconfirmed",

@@ -51,6 +51,7 @@ DESKS = {
     "bureau-packs": ("bureau.clerk", "/bureau/rules"),
     "bureau-try": ("bureau.clerk", "/bureau/rules/try"),
     "bureau-pack": ("bureau.clerk", "/bureau/rules/yichang-draft-2028"),
+    "bureau-referrals": ("bureau.clerk", "/bureau/referrals"),
     "operations": ("operator", "/ops"),
     "operations-messages": ("operator", "/ops/heard?open={heard_id}"),
     "operations-replay": ("operator", "/ops/heard/correct?message={heard_id}"),

@@ -76,6 +76,8 @@ BUREAU = [
     "/bureau/breaches",
     "/bureau/sheets",
     "/bureau/sheets?hospital=H42050000101",
+    "/bureau/referrals",
+    "/bureau/referrals?month=2026-01",
     "/bureau/rules",
     "/bureau/rules/try",
     "/bureau/rules/try?pack=yichang-draft-2028",
@@ -95,6 +97,7 @@ OPERATOR = [
     "/ops/due?open={due_id}",
     "/ops/lanes",
     "/ops/platforms",
+    "/ops/referrals",
 ]
 NOBODY = ["/sign-in", "/staff/sign-in"]
 EVERY = (
