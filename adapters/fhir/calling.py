@@ -208,9 +208,8 @@ def _history(resource: ResourceType, logical_id: str, call: Call, said: Incoming
         for n, one in enumerate(versions, start=1)
     ]
     link = [{"relation": "self", "url": f"{address}/_history"}]
-    return Answer(
-        200, {"resourceType": "Bundle", "type": "history", "total": len(versions), "link": link, "entry": entries}
-    )
+    told = {"resourceType": "Bundle", "type": "history", "total": len(versions), "link": link, "entry": entries}
+    return Answer(200, told)
 
 
 def _version(resource: ResourceType, logical_id: str, version: str, call: Call, said: Incoming) -> Answer:

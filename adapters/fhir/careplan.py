@@ -1,4 +1,4 @@
-"""CarePlan: what a patient sent back down is to take, to watch for and to come back for. It shares the referral's id."""
+"""CarePlan: what a patient sent back down takes, watches for and comes back for. It shares the referral's id."""
 
 from adapters.fhir.outcome import ResourceUnknown
 from adapters.fhir.resources import Call, Parameter, Query, Resource, ResourceType, reference
@@ -18,6 +18,7 @@ _STATUS = {
     "error": "entered-in-error",
 }
 """Any other state of the referral is a plan in force."""
+_ACTIVITIES = (("medicines", "MedicationRequest", "in-progress"), ("follow_up", "Task", "scheduled"))
 STATUSES = ("active", *dict.fromkeys(_STATUS.values()))
 
 
@@ -55,11 +56,12 @@ def care_plan(call: Call, row: Referral) -> Resource:
     if plan.get("summary"):
         told["description"] = plan["summary"]
     activities = [
-        *(
-            {"kind": "MedicationRequest", "status": "in-progress", "description": each}
-            for each in plan.get("medicines", ())
-        ),
-        *({"kind": "Task", "status": "scheduled", "description": each} for each in plan.get("follow_up", ())),
+        {"kind": kind, "status": status, "description": each}
+        for name, kind, status in (
+            ("medicines", "MedicationRequest", "in-progress"),
+            ("follow_up", "Task", "scheduled"),
+        )
+        for each in plan.get(name, ())
     ]
     if plan.get("next_visit"):
         activities.append({"kind": "Appointment", "status": "scheduled", "scheduledString": plan["next_visit"]})
