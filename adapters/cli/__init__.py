@@ -159,11 +159,17 @@ def jobs() -> None:
 
 
 @app.command()
-def verify() -> None:
-    """Derive every amount again, in SQL, and name the first row of each check that does not fit; 1 if one does not."""
+def verify(
+    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="adjudicate again from this day")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="to this day")] = None,
+) -> None:
+    """Derive every amount again, in SQL, then adjudicate every settlement again (or those of some days).
+
+    Names the first row of each check that does not fit; 1 if one does not.
+    """
     from adapters.cli.showing import verify
 
-    raise SystemExit(verify())
+    raise SystemExit(verify(since and since.date(), until and until.date()))
 
 
 @app.command()

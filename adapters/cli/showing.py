@@ -1,7 +1,8 @@
 """What an installation knows about itself, as lines on a terminal."""
 
+import sys
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -13,6 +14,7 @@ from hub import settlement
 from hub.exchange import jobs as job_rows
 from hub.faults import every_fault
 from hub.migrations import import_every_room
+from hub.settlement.rerunning import CHECK as RERUN
 from hub.units import CHINA
 
 
@@ -36,16 +38,34 @@ def jobs() -> None:
         engine.dispose()
 
 
-def verify() -> int:
-    """The ledger, settlements, accumulators and accounts of this installation, checked against each other."""
+def verify(since: date | None, until: date | None) -> int:
+    """The ledger, settlements, accumulators and accounts of this installation, checked against each other; then every
+    settlement of some days (or ever) adjudicated again.
+    """
     with at_hand(Settings()) as dsn:
         engine = door.make_engine(dsn, pool_size=1)
         with Session(engine) as session:
             session.execute(text("SET LOCAL statement_timeout = 0"))  # a large ledger takes its time
             breaches = settlement.verify(session)
+            print("\n".join(verdict(breaches)), flush=True)
+            again = settlement.rerun(session, since=since, until=until, progress=_progress)
         engine.dispose()
-    print("\n".join(verdict(breaches)))
-    return 1 if breaches else 0
+    print(rerun_verdict(again))
+    return 1 if breaches or again.first else 0
+
+
+def rerun_verdict(again: settlement.Rerun) -> str:
+    if again.first is None:
+        return f"fits     {RERUN} ({again.settlements})"
+    first = again.first
+    return (
+        f"BROKEN   {RERUN}: {first.subject} has {first.found}, derived {first.derived} ({again.settlements} before fit)"
+    )
+
+
+def _progress(done: int, whole: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{done} of {whole} adjudicated again", end="\n" if done == whole else "", file=sys.stderr, flush=True)
 
 
 def verdict(breaches: Sequence[settlement.Breach]) -> list[str]:

@@ -5,7 +5,7 @@ identifier is the hospital's key: sent again it is the same settlement, and a cl
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -25,18 +25,22 @@ from adapters.fhir.resources import (
     number_of,
     numbered_target,
     reference,
+    target_of,
 )
 from adapters.fhir.systems import CATALOGUE_ITEM, CHARGE_BATCH, CHRONIC
 from hub import people, settlement
 from hub.coverage import Enrolment
 from hub.faults import Invalid, Missing, Problem
 from hub.records import Visit
-from hub.settlement import Charge, FeeFacts, Settlement
+from hub.settlement import Charge, FeeFacts, Override, Settlement
 from hub.trust import RecordUnknown
 from hub.units import CHINA, start_of
 
 APPROVAL = "urn:onecard:approval"
 ACCOUNT_USED = "urn:onecard:account-used"
+SHARED_USED = "urn:onecard:shared-account-used"
+OVERRIDE = "urn:onecard:override"
+"""A doctor who answers for what is doubted: code practitioner has a valueReference, code reason a valueString."""
 _USES = ("claim", "predetermination")
 _FIELDS = {
     "number": "sequence",
@@ -122,11 +126,14 @@ def _quote(call: Call, body: Resource, visit: Visit, enrolment: Enrolment) -> Re
     try:
         _upload(call, body, visit)
         explanation = settlement.quote(call.session, call.caller, _charge(body, visit, enrolment))
+        batch = settlement.STAY if visit.care == "inpatient" else _batch(body)
+        doubts = settlement.doubts_of(call.session, call.caller, visit_id=visit.id, batch=batch)
+        notes = [doubt.sentence("zh") for doubt in doubts]
     except Invalid as wrong:
         raise _placed(body, wrong) from None
     finally:
         trial.rollback()
-    return estimated(call, explanation, visit, enrolment)
+    return estimated(call, explanation, visit, enrolment, notes)
 
 
 def _undo(call: Call, body: Resource) -> Resource:
@@ -160,20 +167,40 @@ def _upload_open(call: Call, body: Resource, visit: Visit) -> None:
 
 
 def _charge(body: Resource, visit: Visit, enrolment: Enrolment) -> Charge:
-    used = [
-        one.get("valueBoolean", True)
-        for one in body.get("supportingInfo", [])
-        if coding_of(one.get("category"), ACCOUNT_USED) is not None
-    ]
+    told = body.get("supportingInfo", [])
+    used, shared = (
+        [one.get("valueBoolean", True) for one in told if coding_of(one.get("category"), system) is not None]
+        for system in (ACCOUNT_USED, SHARED_USED)
+    )
     return Charge(
         visit_id=visit.id,
         batch=settlement.STAY if visit.care == "inpatient" else _batch(body),
         account_used=all(used),
+        shared_used=bool(shared) and all(shared),
         total=money.money_of(body.get("total"), "Claim.total"),
         insutype=enrolment.insutype,
         disease=coding_of(body.get("subType"), CHRONIC),
         emergency=True if any(one.get("code") == "stat" for one in body["priority"].get("coding", [])) else None,
+        override=_override(told),
     )
+
+
+def _override(told: Sequence[Resource]) -> Override | None:
+    """Refuses: Missing, when doctor or reason stands alone; Invalid."""
+    said: dict[str, str] = {}
+    for n, one in enumerate(told):
+        place = f"Claim.supportingInfo[{n}]"
+        match coding_of(one.get("category"), OVERRIDE):
+            case "practitioner":
+                said["practitioner"] = target_of(one.get("valueReference"), "Practitioner", f"{place}.valueReference")
+            case "reason":
+                said["reason"] = one.get("valueString", "")
+    if not said:
+        return None
+    for name in ("practitioner", "reason"):
+        if not said.get(name):
+            raise Missing(element="Claim.supportingInfo", allowed=f"{OVERRIDE}|{name}")
+    return Override(said["practitioner"], said["reason"])
 
 
 def _lines(body: Resource) -> Iterator[FeeFacts]:

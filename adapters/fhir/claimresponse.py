@@ -1,5 +1,7 @@
 """ClaimResponse and ExplanationOfBenefit: a settlement with every step of every line, for hospital and patient."""
 
+from collections.abc import Sequence
+
 from adapters.fhir import money
 from adapters.fhir.outcome import ResourceUnknown
 from adapters.fhir.resources import (
@@ -67,10 +69,14 @@ def claim_response(call: Call, row: Settlement) -> Resource:
     }
 
 
-def estimated(call: Call, explanation: Explanation, visit: Visit, enrolment: Enrolment) -> Resource:
-    """A quote: the same answer with no settlement behind it, and so without an id."""
+def estimated(
+    call: Call, explanation: Explanation, visit: Visit, enrolment: Enrolment, notes: Sequence[str] = ()
+) -> Resource:
+    """A quote: the same answer with no settlement behind it, and so without an id. `notes` is what a doctor would have
+    to answer for.
+    """
     at = call.caller.at.astimezone(CHINA).isoformat()
-    return {
+    told: Resource = {
         "resourceType": "ClaimResponse",
         "status": "active",
         "type": money.claim_type(explanation.bill.care),
@@ -84,6 +90,9 @@ def estimated(call: Call, explanation: Explanation, visit: Visit, enrolment: Enr
         **_adjudicated(explanation),
         "insurance": [{"sequence": 1, "focal": True, "coverage": reference("Coverage", enrolment.id)}],
     }
+    if notes:
+        told["processNote"] = [{"number": n, "type": "display", "text": text} for n, text in enumerate(notes, start=1)]
+    return told
 
 
 def explanation_of_benefit(call: Call, row: Settlement) -> Resource:

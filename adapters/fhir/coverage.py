@@ -144,11 +144,12 @@ def _items(call: Call, body: Resource, person_id: int, insutype: str) -> list[Re
 
 
 def _item(care: str, benefit: Benefit) -> Resource:
+    limit = {} if benefit.left is None else {"allowedMoney": amount(benefit.left)}
     told: Resource = {
         "category": coded(CARE, care),
         "name": benefit.fund,
         "excluded": not benefit.enjoyed,
-        "benefit": [{"type": coded(FUND, benefit.fund), "allowedMoney": amount(benefit.left)}],
+        "benefit": [{"type": coded(FUND, benefit.fund)} | limit],
     }
     return told | ({"description": benefit.zh} if benefit.zh else {})
 

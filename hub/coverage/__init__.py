@@ -40,7 +40,7 @@ from hub.coverage.enrolments import (
     enrolment_on,
     enrolments,
 )
-from hub.coverage.entitlements import Entitlement, Question, entitlement, entitlements, hold
+from hub.coverage.entitlements import Entitlement, Question, entitlement, entitlements, hold, tidying
 from hub.coverage.estimates import Choice, Estimate, estimate
 from hub.coverage.explanation import Explanation, Share, Totals
 from hub.coverage.feeding import EnrolmentsWrong, Fed, Row, SharedWith, feed, read_enrolments
@@ -206,6 +206,7 @@ __all__ = [
     "sharers",
     "shares",
     "sign_pack",
+    "tidying",
     "withdraw",
     "withdraw_pack",
     "year_so_far",

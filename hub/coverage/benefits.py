@@ -16,11 +16,13 @@ from hub.units import Money
 
 @dataclass(frozen=True, slots=True)
 class Benefit:
-    """One fund; `left` is what it may still pay this year (fen). Not enjoyed says why in both languages."""
+    """One fund; `left` is what it may still pay this year (fen), None without a yearly limit. Not enjoyed says why in
+    both languages.
+    """
 
     fund: str
     enjoyed: bool
-    left: Money
+    left: Money | None
     zh: str = ""
     en: str = ""
 
@@ -60,6 +62,8 @@ def benefits(
         rows.append(_of("large", scheme.large.fund_at_most - year.large))
     if care == "inpatient" and scheme.serious:
         rows.append(_of("serious", scheme.serious.fund_at_most - year.serious))
+    if known.enrolment.civil_servant and scheme.civil_servant_share and (care == "inpatient" or disease):
+        rows.append(Benefit("civil", True, None))
     if known.enrolment.aid and scheme.aid and (care == "inpatient" or disease):
         rows.append(_of("aid", scheme.aid.fund_at_most - year.aid))
     if scheme.personal_account:

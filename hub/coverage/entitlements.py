@@ -5,7 +5,7 @@ accumulator rows are the lock: two settlements of one human wait for each other,
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -129,6 +129,14 @@ def hold(session: Session, person_ids: Iterable[int], year: int, insutype: str, 
     accounts = sorted({*persons} if owner is None else {*persons, owner})
     holding = (_BALANCES + " FOR UPDATE", {"persons": accounts})
     run_together(session, [*_locking([(person_id, year, insutype) for person_id in persons]), holding])
+
+
+def tidying(person_ids: Collection[int]) -> list[Statement]:
+    """What takes back a year's row that was made to be locked, when nothing was settled after all.
+
+    Only a row that this transaction made and nobody else can hold: one that was there before may be waited for.
+    """
+    return [(_TIDY, {"persons": sorted(person_ids)})] if person_ids else []
 
 
 def _answer(found: _Batch, question: Question, enrolment: Found | Fault) -> Entitlement | Fault:
@@ -258,6 +266,12 @@ SELECT person_id, year, insutype, 0, 0, 0, 0, 0, 0, 0, 0
   FROM unnest(%(persons)s::bigint[], %(years)s::bigint[], %(insutypes)s::text[]) AS k(person_id, year, insutype)
  ORDER BY person_id, year, insutype
 ON CONFLICT DO NOTHING"""
+
+_TIDY = """
+DELETE FROM accumulator
+ WHERE person_id = ANY(%(persons)s::bigint[]) AND xmin = pg_current_xact_id()::xid
+   AND (admissions, pool, large, serious, aid, own_in_scope, outpatient_deductible, outpatient_pool)
+     = (0, 0, 0, 0, 0, 0, 0, 0)"""
 
 _CHRONIC_USES = """
 SELECT person_id, year, insutype, disease, paid

@@ -11,6 +11,7 @@ hearing.py ....... what a hospital's own system hears of it
 keys.py standing.py .... message keys, and what they stand for later
 rows.py telling.py ..... rows, postings and what they move; what a patient is told
 proving.py ....... the books of late prove themselves; verifying.py checks everything that ever moved
+rerunning.py ..... every settlement adjudicated again from the bill that was kept
 windows.py ....... whom and what a cashier's transaction names
 upstream/ ........ the same for whom a platform further up settles: asked, answered, found out
 replaying.py ..... what another pack would have paid for the bills of a month
@@ -55,6 +56,7 @@ from hub.settlement.reading import (
 )
 from hub.settlement.refunding import Given, RefundOfAll, RefundWrong, chain, refund
 from hub.settlement.replaying import MONEY, NothingToReplay, TooManyToReplay, bounds_of_month, month_of, replay, replays
+from hub.settlement.rerunning import Rerun, rerun
 from hub.settlement.settling import AlreadySettled, Order, OutcomeNotKnown, quote, settle, settle_many
 from hub.settlement.standing import RefundedInPart, require_standing
 from hub.settlement.tables import (
@@ -114,6 +116,7 @@ __all__ = [
     "RefundWrong",
     "RefundedInPart",
     "Registration",
+    "Rerun",
     "Settlement",
     "SettlementKey",
     "SettlementUnknown",
@@ -143,6 +146,7 @@ __all__ = [
     "require_no_charges",
     "require_standing",
     "require_unsettled",
+    "rerun",
     "reverse",
     "settle",
     "settle_many",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from hub.coverage import Explanation, SettledUpstream
+from hub.coverage import Explanation, SettledUpstream, tidying
 from hub.db import run_together
 from hub.faults import Conflict, Fault, Unavailable
 from hub.settlement import doubts
@@ -131,7 +131,9 @@ def _settle_round(session: Session, asked: Sequence[Asked]) -> list[Outcome]:
     refused = [name for name, outcome in outcomes.items() if isinstance(outcome, Fault)]
     standing = {name: stands.settlement_id for name, stands in outcomes.items() if isinstance(stands, Stands)}
     news = [News(row, place.visit.hospital, place.telephone, hears=place.visit.hears) for _, place, row in written]
+    turned_away = [place for order, place in fresh if isinstance(outcomes[_name(order, place)], Fault)]
     writes = [*writing([row for _, _, row in written]), *letting_go(refused), *pointing(standing)]
+    writes += tidying({person_id for place in turned_away for person_id in place.person_ids})
     run_together(session, [*writes, *telling(asked[0][0].caller, [*news, *owners_told(session, news)])])
     for name, (order, _) in zip(names, asked, strict=True):
         if name in known:

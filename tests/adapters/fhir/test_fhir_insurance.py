@@ -13,14 +13,16 @@ from sqlalchemy.orm import Session
 
 from adapters import fhir
 from hub import coverage
+from hub.directory import CatalogueItem
 from hub.records import Visit
 from hub.settlement import FeeLine, Posting, Settlement
+from hub.settlement.doubts import Doubt
 from hub.units import CHINA
 from tests.adapters.api.wire import Peer, app_with, token_for
 from tests.adapters.fhir.test_fhir_booking import FHIR_JSON, conforms, issue
 from tests.hub.coverage.insured import with_pack
 from tests.hub.settlement.stays import WORKED
-from tests.region import BUREAU, COUNTY, TERTIARY, a_person, system
+from tests.region import BUREAU, COUNTY, EXPERT, TERTIARY, a_person, system
 
 ROUTES = app_with(fhir.router)
 ITEM = "urn:onecard:catalogue-item"
@@ -346,3 +348,63 @@ def test_another_hospital_sees_none_of_it(his: Peer, engine: Engine, insured: di
     undo = stranger("POST", "/fhir/Claim/$submit", json=claim(insured, stay) | {"status": "cancelled"})
     assert issue(undo)[0] == 404
     assert issue(stranger("POST", "/fhir/Claim/$submit", json=claim(insured, stay)))[0] == 422
+
+
+OVERRIDE = "urn:onecard:override"
+
+
+def override(**said: Any) -> dict[str, Any]:
+    """A doctor and a reason, as supportingInfo; what is None is left out."""
+    values = {
+        "practitioner": {"valueReference": {"reference": f"Practitioner/{EXPERT}"}},
+        "reason": {"valueString": "病情需要"},
+    }
+    values |= said
+    info = [
+        {"sequence": n, "category": {"coding": [{"system": OVERRIDE, "code": code}]}, **value}
+        for n, (code, value) in enumerate(values.items(), start=1)
+        if value is not None
+    ]
+    return {"supportingInfo": info}
+
+
+@pytest.fixture
+def doubtful(engine: Engine, insured: dict[str, int], stay: int) -> dict[str, Any]:
+    """A claim with 1.5 of an item of which one day may have one."""
+    with Session(engine) as session, session.begin():
+        session.get_one(CatalogueItem, "D-RES-01").most_a_day = Decimal(1)
+    return claim(insured, stay)
+
+
+def test_a_doubtful_claim_is_quoted_with_its_doubts_refused_and_settled_once_a_doctor_answers(
+    his: Peer, engine: Engine, doubtful: dict[str, Any]
+) -> None:
+    quoted = his("POST", "/fhir/Claim/$submit", json=doubtful | {"use": "predetermination"}).json()
+    conforms(quoted)
+    assert len(quoted["processNote"]) == 1
+    refused = his("POST", "/fhir/Claim/$submit", json=doubtful)
+    assert refused.status_code == 422
+    assert quoted["processNote"][0]["text"] in refused.text
+    with Session(engine) as session:
+        assert session.scalar(select(func.count()).select_from(FeeLine)) == 0
+    settled = his("POST", "/fhir/Claim/$submit", json=doubtful | override())
+    assert settled.status_code == 200, settled.text
+    with Session(engine) as session:
+        (answered,) = session.scalars(select(Doubt)).all()
+        assert (answered.overridden_by, answered.override_reason) == (EXPERT, "病情需要")
+
+
+@pytest.mark.parametrize(
+    ("said", "element"),
+    [
+        ({"reason": None}, "Claim.supportingInfo"),
+        ({"practitioner": None}, "Claim.supportingInfo"),
+        ({"practitioner": {"valueReference": {"reference": "Patient/1"}}}, "supportingInfo[0].valueReference"),
+    ],
+)
+def test_half_an_override_is_refused_by_its_element(his: Peer, engine: Engine, doubtful: dict[str, Any], said, element):
+    refused = his("POST", "/fhir/Claim/$submit", json=doubtful | override(**said))
+    assert refused.status_code == 400
+    assert element in refused.text
+    with Session(engine) as session:
+        assert session.scalar(select(func.count()).select_from(Settlement)) == 0

@@ -55,6 +55,16 @@ def test_an_insured_person_may_draw_on_the_funds(hospital, insure):
     assert rows[0]["fund_pay_type"] == "310100"
 
 
+def test_a_civil_servants_supplement_is_shown_where_it_pays(hospital, insure):
+    citizen = insure(civil_servant=True)
+    stay, ordinary = (
+        {row["fund_pay_type"]: row["trt_enjymnt_flag"] for row in hospital.ask("2001", asked)["trtinfo"]}
+        for asked in (eligibility(citizen, med_type="21"), eligibility(citizen, med_type="11"))
+    )
+    assert stay["320100"] == "1"
+    assert "320100" not in ordinary
+
+
 def test_who_is_not_insured_is_told_why(hospital, insure):
     (row,) = hospital.ask("2001", eligibility(insure(), insutype="390"))["trtinfo"]
     assert row["trt_enjymnt_flag"] == "0"

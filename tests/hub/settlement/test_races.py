@@ -255,3 +255,25 @@ def _orders(session, rng: random.Random) -> list[Order]:
             key, content = rng.choice([(earlier.key, b"1"), (earlier.key, b"2"), (f"again{n}", b"1")])
             orders.append(Order(CALLER, earlier.charge, key, content))
     return orders
+
+
+def test_a_refused_settlement_leaves_no_row_of_a_year_and_disturbs_none_that_stands(engine):
+    def arrange(session):
+        first, second = insured(session, 1), insured(session, 2)
+        settled = charged(session, second.id, batch="B", care="outpatient", begun=NOW)
+        settlement.settle(session, CALLER, Charge(settled.id, "B"), key="s", content_hash=b"")
+        return [
+            charged(session, who.id, batch="B", care="outpatient", number=f"M{who.id}", begun=NOW).id
+            for who in (first, second)
+        ]
+
+    visits = arranged(engine, arrange)
+    refused = at_once(
+        lambda n: outcome(settling, Charge(visits[n % 2], "B", total=Money(1)), f"r{n}", b"%d" % n), range(40)
+    )
+    assert {type(one) for one in refused} == {settlement.TotalDiffers}
+    with Session(engine) as session:
+        assert session.execute(text("SELECT person_id, outpatient_pool > 0 FROM accumulator")).all() == [(2, True)]
+    settling(Charge(visits[0], "B"), "m1")
+    with Session(engine) as session:
+        assert settlement.verify(session) == []
