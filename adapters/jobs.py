@@ -18,7 +18,7 @@ from adapters import door
 from adapters.hl7v2 import inbound
 from adapters.nhsa import upward_sweep
 from adapters.reconciling import journal
-from hub import booking, journeys, referrals, settlement, trust
+from hub import booking, journeys, reconciliation, referrals, settlement, trust
 from hub.exchange import jobs
 from hub.trust import SCOPES, Caller
 from hub.units import day_of
@@ -127,6 +127,10 @@ def compare_journal(caller: Caller) -> str:
     return f"{done.settlements} settlements, {done.answers} answers, {len(done.differing)} differ"
 
 
+def miss_results(session: Session, caller: Caller) -> str:
+    return f"{len(reconciliation.miss_results(session, caller))} results not fetched"
+
+
 WORK: dict[str, Periodic | Talking] = {
     "make-slots": Periodic(timedelta(hours=1), make_slots),
     "expire-referrals": Periodic(timedelta(minutes=5), expire_referrals),
@@ -140,6 +144,7 @@ WORK: dict[str, Periodic | Talking] = {
     "compare-journal": Talking(timedelta(days=1), compare_journal),
     "verify-books": Periodic(timedelta(days=1), verify_books),
     "seal-audit": Periodic(timedelta(minutes=1), seal_audit),
+    "miss-results": Periodic(timedelta(hours=1), miss_results),
     "ask-platforms": Talking(timedelta(seconds=5), upward_sweep.sweep),
     "agree-with-platforms": Talking(timedelta(minutes=10), upward_sweep.agree),
 }

@@ -44,10 +44,10 @@ def lines(session: Session, asked: Asked) -> Done:
     )
     name = f"3202_{asked.institution}_{compared.comparison.id}.txt"
     result = packed(table.files["result"], _result_rows(session, asked.region, compared), filename=name)
-    made = reconciliation.keep_file(
+    made = reconciliation.keep_result(
         session,
         asked.caller,
-        organisation_id=asked.institution,
+        comparison=compared.comparison,
         name=f"{name}.zip",
         content=result,
         expires_at=asked.caller.at + timedelta(days=asked.region.file_days),
@@ -86,6 +86,7 @@ def download(session: Session, asked: Asked) -> Done:
     found = reconciliation.file(session, asked.caller, file_id=file_id(said["file_qury_no"]))
     if said["filename"] != found.name:
         raise Invalid(element="input.fsDownloadIn.filename", found=said["filename"], allowed=found.name)
+    reconciliation.fetched(session, asked.caller, file_id=found.id)
     return Done(subject=f"file/{found.id}", file=found.content)
 
 

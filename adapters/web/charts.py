@@ -1,17 +1,32 @@
-"""Pictures as server-side SVG: who paid, a value in its range, a trend, the parts of a difference.
+"""Pictures as server-side SVG: who paid, a value in its range, a trend, parts of a difference, a month of days.
 
 Every picture has a label that says in words what it shows; the page puts a table behind it. Sizes
 are presentation attributes and colours are classes, because the content policy allows no inline style.
 """
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 from math import ceil, floor, log10
+from typing import Protocol
 
 from markupsafe import Markup, escape
 
 _GAP = 0.5  # per cent of the bar left free between two parts
 _SLIVER = 0.8  # per cent that a part gets at least, so that it can be seen
+
+
+class Share(Protocol):
+    """The lines of one day: how many agree, for how many books have not come."""
+
+    @property
+    def day(self) -> date: ...
+    @property
+    def matched(self) -> int: ...
+    @property
+    def awaited(self) -> int: ...
+    @property
+    def lines(self) -> int: ...
 
 
 def paid_bar(parts: Sequence[tuple[str, int]], label: str) -> Markup:
@@ -160,6 +175,43 @@ def count_bars(rows: Sequence[tuple[str, Sequence[tuple[str, int]]]], label: str
     return _svg(
         f'<svg class="chart" viewBox="0 0 340 {height + 24}" role="img" aria-label="{escape(label)}">'
         f"{''.join(drawn)}</svg>"
+    )
+
+
+def day_shares(days: Sequence[Share], first: date, label: str, unit: str, *, width: int = 340) -> Markup:
+    """Which share of each day's lines agrees, as points on a line; hollow where books have not come.
+
+    The axis ends at 100 per cent and begins at or below the least share. `width` is 340 for a phone, more for a desk:
+    the letters stay as large.
+    """
+    found = [(each.day.day, Decimal(each.matched * 100) / each.lines, each.awaited > 0) for each in days if each.lines]
+    if not found:
+        return Markup()
+    lacking = 100 - min(share for _, share, _ in found)
+    step = _nice(max(lacking, Decimal("0.3")) / 3)
+    bottom = max(Decimal(0), 100 - step * max(1, ceil(lacking / step)))
+    last = ((first.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)).day
+
+    def x(number: int) -> float:
+        return 52 + (number - 1) * (width - 68) / (last - 1)
+
+    def y(share: Decimal) -> float:
+        return 130 - float((share - bottom) / (100 - bottom)) * 116
+
+    drawn, tick = [f'<path class="axis" d="M44 8v126h{width - 52}"/>'], bottom
+    while tick <= 100:
+        drawn.append(f'<path class="grid" d="M44 {y(tick):.1f}h{width - 52}"/>')
+        drawn.append(f'<text class="end" x="38" y="{y(tick) + 4:.1f}">{_number(tick)}%</text>')
+        tick += step
+    for number in (1, 10, 20, last) if width < 500 else (1, 5, 10, 15, 20, 25, last):
+        drawn.append(f'<text class="mid" x="{x(number):.1f}" y="152">{number}{escape(unit)}</text>')
+    line = " ".join(f"{x(number):.1f} {y(share):.1f}" for number, share, _ in found)
+    drawn.append(f'<path class="c-line" d="M{line}"/>')
+    for number, share, waiting in found:
+        css = "c-hollow" if waiting else "c-dot"
+        drawn.append(f'<circle class="{css}" cx="{x(number):.1f}" cy="{y(share):.1f}" r="4"/>')
+    return _svg(
+        f'<svg class="chart" viewBox="0 0 {width} 158" role="img" aria-label="{escape(label)}">{"".join(drawn)}</svg>'
     )
 
 

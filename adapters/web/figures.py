@@ -115,6 +115,11 @@ def month(value: date, language: str) -> str:
     return f"{value.month}月" if language == "zh" else _MONTH_EN[value.month - 1]
 
 
+def full_month(value: date, language: str) -> str:
+    """`2026年11月` / `Nov 2026`."""
+    return f"{value.year}年{value.month}月" if language == "zh" else f"{_MONTH_EN[value.month - 1]} {value.year}"
+
+
 def moment(value: datetime, language: str, today: date) -> str:
     """`11月23日 周一 上午 9:30` / `Mon 23 Nov, 9:30`."""
     when = day(day_of(value), language, today)
@@ -246,4 +251,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "full_day": _in_language(full_day, with_today=False),
     "weekday": _in_language(weekday, with_today=False),
     "month": _in_language(month, with_today=False),
+    "full_month": _in_language(full_month, with_today=False),
 }

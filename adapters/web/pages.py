@@ -87,6 +87,7 @@ def environment() -> Environment:
         trend=charts.trend,
         count_bars=charts.count_bars,
         difference_bars=charts.difference_bars,
+        day_shares=charts.day_shares,
         qr_svg=codes.qr_svg,
     )
     return env

@@ -7,9 +7,12 @@ matching.py ..... what kind of difference two sides have over one settlement (pu
 comparing.py .... totals against totals (3201), lines against lines (3202)
 breaks.py ....... the life of a difference: proposed, approved by a second person, resolved, or healed; whose it is
 causes.py ....... a difference in plain words: which fields differ, why that usually is, what settles it
+queue.py ........ what is open, the oldest and largest first, of some hospital, kind or owner
+results.py ...... the result of a comparison as a file with a deadline; one never fetched is a difference
 evidence.py ..... both sides of a difference field by field, and the wire text behind them
 working_days.py . how old a difference is in days on which the bureau works
 board.py ........ hospitals by days, and the bridge from total A to total B
+months.py ....... a month: how much of each day agrees, what is open by kind and age, what each hospital is off by
 days.py ......... a whole day of the region at once: what stands, and a bulk comparison's finds named
 breaches.py ..... amounts of one message that do not add up
 journal.py ...... the ledger's rows against the answers that their messages got
@@ -64,7 +67,10 @@ from hub.reconciliation.days import HOSPITAL_LINES, INSURER_LINES, Side, awaited
 from hub.reconciliation.evidence import Evidence, Field, evidence
 from hub.reconciliation.journal import RULE, Journal, Told, note_differing, told
 from hub.reconciliation.matching import Difference, Group, Kind, Line, differences, grouped
+from hub.reconciliation.months import AGES, DayShare, HospitalSum, Month, age_class, month
 from hub.reconciliation.platforms import in_our_numbers
+from hub.reconciliation.queue import NOBODY, Queue, in_order, queue, size
+from hub.reconciliation.results import StatementResult, fetched, keep_result, miss_results
 from hub.reconciliation.sheets import (
     FIELDS,
     NEEDED,
@@ -108,6 +114,7 @@ from hub.reconciliation.working_days import is_working_day, working_days
 __all__ = [
     "ACTIONS",
     "ADVICE",
+    "AGES",
     "BREACH",
     "BREAK",
     "CLEARING",
@@ -116,6 +123,7 @@ __all__ = [
     "HOSPITAL_LINES",
     "INSURER_LINES",
     "NEEDED",
+    "NOBODY",
     "RULE",
     "USUAL_ACTION",
     "WORDS",
@@ -139,19 +147,23 @@ __all__ = [
     "ColumnsNotMapped",
     "Compared",
     "Comparison",
+    "DayShare",
     "Difference",
     "Entry",
     "Evidence",
     "Field",
     "ForeignBooks",
     "Group",
+    "HospitalSum",
     "IdentityBreach",
     "Journal",
     "Kind",
     "Line",
     "Listed",
+    "Month",
     "Period",
     "PeriodTooLong",
+    "Queue",
     "SamePerson",
     "Sheet",
     "SheetColumns",
@@ -165,9 +177,11 @@ __all__ = [
     "StatementFileExpired",
     "StatementFileUnknown",
     "StatementLine",
+    "StatementResult",
     "Taken",
     "Told",
     "Unbalanced",
+    "age_class",
     "apart",
     "apply_for_clearing",
     "approve",
@@ -187,21 +201,28 @@ __all__ = [
     "differences",
     "evidence",
     "explain_breach",
+    "fetched",
     "file",
     "grouped",
     "history",
+    "in_order",
     "in_our_numbers",
     "is_working_day",
     "keep_columns",
     "keep_file",
+    "keep_result",
     "lines_of",
+    "miss_results",
+    "month",
     "note_breaches",
     "note_differing",
     "propose",
+    "queue",
     "resolve",
     "send_back",
     "sheet_as_it_came",
     "sheets_of",
+    "size",
     "standing",
     "take",
     "take_in_sheet",

@@ -75,7 +75,7 @@ class Bridge:
 
 
 @dataclass(slots=True)
-class _Position:
+class Position:
     """What stands for one hospital's day: the newest comparison of every bucket."""
 
     hospital: Amounts = NOTHING
@@ -89,8 +89,8 @@ def day_board(session: Session, caller: Caller, day_from: date, day_to: date) ->
     The bureau sees all, an institution itself. Refuses: NotAllowed.
     """
     require(caller, "reconciliation.read")
-    own = None if _is_bureau(session, caller) else caller.organisation_id
-    positions = _positions(session, day_from, day_to, own)
+    own = own_of(session, caller)
+    standing = positions(session, day_from, day_to, own)
     ledger = books.totals(session, day_from, day_to, own)
     opened = _open_breaks(session, day_from, day_to)
     cells = []
@@ -100,7 +100,7 @@ def day_board(session: Session, caller: Caller, day_from: date, day_to: date) ->
         for number in range((day_to - day_from).days + 1):
             day = date.fromordinal(day_from.toordinal() + number)
             key = (row.id, day)
-            cells.append(_cell(row, day, positions.get(key), ledger.get(key, {}), opened.get(key, 0)))
+            cells.append(_cell(row, day, standing.get(key), ledger.get(key, {}), opened.get(key, 0)))
     return cells
 
 
@@ -109,7 +109,7 @@ def bridge(session: Session, caller: Caller, *, organisation_id: str, day: date)
     require(caller, "reconciliation.read")
     require_books(session, caller, organisation_id)
     key = (organisation_id, day)
-    position = _positions(session, day, day, organisation_id).get(key, _Position())
+    position = positions(session, day, day, organisation_id).get(key, Position())
     ledger = books.totals(session, day, day, organisation_id).get(key, {})
     entries: list[Entry] = []
     for comparison, hospital, insurer in position.compared:
@@ -132,7 +132,7 @@ def bridge(session: Session, caller: Caller, *, organisation_id: str, day: date)
 
 
 def _cell(
-    row: directory.Organisation, day: date, position: _Position | None, ledger: dict[Bucket, Amounts], opened: int
+    row: directory.Organisation, day: date, position: Position | None, ledger: dict[Bucket, Amounts], opened: int
 ) -> Cell:
     insurer = sum(ledger.values(), NOTHING)
     hospital = position.hospital if position else None
@@ -172,24 +172,24 @@ def _named(session: Session, comparison: Comparison) -> list[Entry]:
     ]
 
 
-def _positions(
+def positions(
     session: Session, day_from: date, day_to: date, organisation_id: str | None
-) -> dict[tuple[str, date], _Position]:
+) -> dict[tuple[str, date], Position]:
     """For every hospital's day the comparisons that stand, newest first; a bucket counts once.
 
     Totals that only repeat what the lines of the same bucket already said do not push the lines aside.
     """
-    positions: dict[tuple[str, date], _Position] = {}
+    found: dict[tuple[str, date], Position] = {}
     rows = list(_comparisons(session, day_from, day_to, organisation_id))
     for comparison, hospital, insurer in rows:
         buckets = _buckets(hospital)
-        position = positions.setdefault((hospital.organisation_id, hospital.day_from), _Position())
+        position = found.setdefault((hospital.organisation_id, hospital.day_from), Position())
         if buckets & position.covered or _said_again(hospital, comparison, rows):
             continue
         position.covered |= buckets
         position.compared.append((comparison, hospital, insurer))
         position.hospital += amounts_of(hospital)
-    return positions
+    return found
 
 
 def _said_again(
@@ -245,6 +245,7 @@ def _bucket_name(row: Statement) -> str:
     return f"insutype {'/'.join(row.insutypes)}, clr_type {row.clr_type}"
 
 
-def _is_bureau(session: Session, caller: Caller) -> bool:
+def own_of(session: Session, caller: Caller) -> str | None:
+    """The only institution whose books a caller sees; None for the bureau, which sees all."""
     own = caller.organisation_id
-    return own is not None and directory.organisation(session, own).tier == "bureau"
+    return None if own is not None and directory.organisation(session, own).tier == "bureau" else own

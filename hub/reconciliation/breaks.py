@@ -214,7 +214,7 @@ def _keep(
         setattr(row, name, value)
     session.flush()
     if event:
-        _event(session, caller, row, event, kind=row.kind)
+        note_event(session, caller, row, event, kind=row.kind)
     return row
 
 
@@ -232,10 +232,11 @@ def _side(side: str, group: Group | None) -> dict[str, Any]:
 
 def _move(session: Session, caller: Caller, row: Break, event: str, **facts: Any) -> None:
     BREAK.move(row, event)
-    _event(session, caller, row, event, **facts)
+    note_event(session, caller, row, event, **facts)
 
 
-def _event(session: Session, caller: Caller, row: Break, event: str, **facts: Any) -> None:
+def note_event(session: Session, caller: Caller, row: Break, event: str, **facts: Any) -> None:
+    """Add to a difference's history."""
     session.add(BreakEvent(break_id=row.id, at=caller.at, event=event, by=caller.id, facts=facts))
 
 
@@ -268,7 +269,7 @@ def _owned(session: Session, caller: Caller, break_id: int) -> Break:
 def _give(session: Session, caller: Caller, row: Break, owner: str, event: str, note: str) -> Break:
     """Asked twice, it is done once."""
     if row.owner != owner:
-        _event(session, caller, row, event, owner=owner, before=row.owner, note=note)
+        note_event(session, caller, row, event, owner=owner, before=row.owner, note=note)
         row.owner, row.assigned_by, row.assigned_at = owner, caller.id, caller.at
         session.flush()
     return row

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from hub.reconciliation.matching import Kind
 from hub.reconciliation.tables import Break
-from hub.units import Money
 
 WORDS: dict[Kind, tuple[str, str]] = {
     Kind.INSURER_ONLY: ("医保有，医院没有", "At the insurer, not at the hospital"),
@@ -15,6 +14,7 @@ WORDS: dict[Kind, tuple[str, str]] = {
     Kind.WRONG_BUCKET: ("清算类别或险种归错", "In another clearing bucket"),
     Kind.DUPLICATE: ("医院重复记账", "Listed twice by the hospital"),
     Kind.SEVERAL_AT_INSURER: ("同一就诊医保有多笔", "Several settlements of one visit at the insurer"),
+    Kind.RESULT_EXPIRED: ("结果文件过期，医院没有取", "The result file expired before it was fetched"),
     Kind.UNKNOWN: ("原因待查", "Cause not yet known"),
 }
 
@@ -29,6 +29,7 @@ USUAL_ACTION: dict[Kind, str] = {
     Kind.WRONG_BUCKET: "adopt",
     Kind.DUPLICATE: "adopt",
     Kind.SEVERAL_AT_INSURER: "reverse",
+    Kind.RESULT_EXPIRED: "ask",
     Kind.UNKNOWN: "ask",
 }
 """What usually settles a difference."""
@@ -62,6 +63,10 @@ ADVICE: dict[Kind, tuple[str, str]] = {
     Kind.SEVERAL_AT_INSURER: (
         "核实只看了一次病之后，凭报文号逐笔发 2601 撤销多出来的。",
         "Once it is sure that there was one attendance, each extra one is reversed by its message id (2601).",
+    ),
+    Kind.RESULT_EXPIRED: (
+        "请医院重发 3202，在期限内用 9102 取结果；重发后自己平。",
+        "The hospital sends 3202 again and fetches the result in time; that heals it.",
     ),
     Kind.UNKNOWN: ("人工核对，先问医院。", "To be looked into; ask the hospital first."),
 }
@@ -153,6 +158,12 @@ def _found(row: Break, kind: Kind) -> tuple[str, str]:
                 f"就诊 {row.mdtrt_id}：医院记一笔自己的结算，医保有几笔医院没有的（本笔 {zh}）。",
                 f"Visit {row.mdtrt_id}: one settlement in the hospital's books, several at the insurer (this: {en}).",
             )
+        case Kind.RESULT_EXPIRED:
+            until = row.facts.get("expires_at", "")
+            return (
+                f"医院发来明细对账不平，结果文件 {row.note} 到 {until} 截止，一直没有取，不平的明细它没有看到。",
+                f"The hospital's lines did not balance; it never fetched the result {row.note}, due by {until}.",
+            )
         case Kind.UNKNOWN:
             return f"两边对不上，不属于已知的任何一类：{zh}。", f"The sides differ in no known way: {en}."
 
@@ -206,4 +217,7 @@ def _apart(row: Break) -> tuple[str, str]:
 
 
 def _shown(name: str, value: int | None) -> str:
-    return str(value or 0) if name == "count" else str(Money(value or 0))
+    """As people read it: thousands apart, a true minus sign."""
+    size = abs(value or 0)
+    text = str(size) if name == "count" else f"{size // 100:,}.{size % 100:02d}"
+    return f"−{text}" if (value or 0) < 0 else text

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     WRONG_BUCKET = "wrong-bucket"
     DUPLICATE = "duplicate"
     SEVERAL_AT_INSURER = "several-at-insurer"
+    RESULT_EXPIRED = "result-expired"
     UNKNOWN = "unknown"
 
 

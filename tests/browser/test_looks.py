@@ -47,6 +47,8 @@ DESKS = {
     "bureau-differences": ("bureau.clerk", "/bureau/differences"),
     "bureau-difference": ("bureau.clerk", "/bureau/differences/{break_id}"),
     "bureau-sheets": ("bureau.clerk", "/bureau/sheets?hospital=H42050000101"),
+    "bureau-wire": ("bureau.clerk", "/bureau/differences/{break_id}/wire"),
+    "bureau-month": ("bureau.clerk", "/bureau/month"),
     "bureau-breaches": ("bureau.clerk", "/bureau/breaches"),
     "bureau-packs": ("bureau.clerk", "/bureau/rules"),
     "bureau-try": ("bureau.clerk", "/bureau/rules/try"),

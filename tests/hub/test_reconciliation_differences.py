@@ -201,3 +201,46 @@ def test_a_number_that_cannot_be_the_ledgers_has_no_settlement(session, ledger):
     rows = {row.setl_id: row for row in compare(session, [line, replace(line, setl_id="L-1", mdtrt_id="L")]).breaks}
     found = reconciliation.evidence(session, CLERK, break_id=rows["L-1"].id)
     assert (found.settlements, found.messages, found.person_id) == ((), (), None)
+
+
+def unfetched(session, ledger, *, lines=None):
+    """A result that is there until the day after; what the hospital lists is a fen off unless it is said otherwise."""
+    line = ledger()
+    compared = compare(session, lines or [replace(line, fund=line.fund - 1)])
+    until = HOSPITAL.at + timedelta(days=1)
+    kept = reconciliation.keep_result(
+        session, HOSPITAL, comparison=compared.comparison, name="r.zip", content=b"PK", expires_at=until
+    )
+    return line, kept, replace(CLERK, at=until + timedelta(hours=1))
+
+
+def test_an_unbalanced_result_that_nobody_fetched_is_a_difference_of_no_money(session, ledger):
+    line, kept, later = unfetched(session, ledger)
+    assert reconciliation.miss_results(session, CLERK) == [], "its time has not passed"
+    (row,) = reconciliation.miss_results(session, later)
+    assert reconciliation.miss_results(session, later) == [], "named once"
+    assert (row.kind, row.setl_id, row.note, events(session, row)) == (
+        "result-expired",
+        f"file/{kept.id}",
+        "r.zip",
+        ["find"],
+    )
+    assert "一直没有取" in reconciliation.cause(row)[0]
+    assert reconciliation.evidence(session, CLERK, break_id=row.id).settlements == ()
+    sheet = reconciliation.bridge(session, CLERK, organisation_id=TERTIARY, day=DAY)
+    assert sheet.foots
+    assert sorted(entry.kind for entry in sheet.entries) == ["amount", "result-expired"]
+    compare(session, [replace(line, fund=line.fund - 1)])
+    assert row.state == "healed", "the lines came again, and their result waits anew"
+
+
+def test_a_fetched_result_and_one_that_balances_are_no_differences(session, ledger):
+    _, kept, later = unfetched(session, ledger)
+    reconciliation.fetched(session, HOSPITAL, file_id=kept.id)
+    assert reconciliation.miss_results(session, later) == []
+
+
+def test_a_result_that_another_has_followed_is_not_missed(session, ledger):
+    line, _, later = unfetched(session, ledger)
+    compare(session, [line])
+    assert reconciliation.miss_results(session, later) == []

@@ -13,8 +13,9 @@ from starlette.responses import Response
 from adapters import door
 from adapters.statement_text import decoded
 from adapters.web import sessions
-from adapters.web.bureau.differences import Told, audit_opened, hospital_text, masked_line, own_books, told_of
+from adapters.web.bureau.queue import asked_of, queue_for
 from adapters.web.bureau.sheets import WORKBOOK, cells
+from adapters.web.bureau.told import Told, audit_opened, hospital_text, masked_line, told_of
 from adapters.web.forms import query_of
 from adapters.web.look import look_of
 from adapters.web.operations import anatomy
@@ -37,7 +38,7 @@ LONGEST_CELL = 32_000
 
 @router.get("/bureau/differences.xlsx")
 def differences_sheet(request: Request) -> Response:
-    """The open differences, or `one` of them with its wire text, masked; each opening is audited."""
+    """The queue as it is narrowed, or `one` of it with its wire text, masked; each opening is audited."""
     query = query_of(request)
     look = look_of(request)
 
@@ -46,7 +47,7 @@ def differences_sheet(request: Request) -> Response:
         if query.text("one"):
             rows = [reconciliation.break_of(session, clerk.caller, break_id=query.number("one"))]
         else:
-            rows = list(reconciliation.breaks_of(session, clerk.caller, organisation_id=own_books(clerk)))
+            rows = list(queue_for(session, clerk, asked_of(query)).rows)
         found = [reconciliation.evidence(session, clerk.caller, break_id=row.id) for row in rows[:MOST_EVIDENCE]]
         for each in found:
             audit_opened(session, clerk, "reconciliation.evidence", each)

@@ -1,6 +1,6 @@
 // A worklist by keyboard: j and k move, Enter opens (it is a link), / goes to the search field.
 
-const items = [...document.querySelectorAll("[data-worklist] a")];
+const items = [...document.querySelectorAll("[data-worklist] a:not([data-key])")];
 
 addEventListener("keydown", (event) => {
   const typing = event.target.matches("input, textarea, select");
