@@ -18,6 +18,9 @@ from hub.reconciliation import Amounts, Line
 
 THREADS = 2
 MEMORY = "3GB"
+ROW = "file_row_number"
+FEW = 10_000
+"""Lines fetched by their place in the file; of more, a file is read whole once more."""
 NOTHING = Amounts()
 
 
@@ -46,7 +49,7 @@ def files(folder: Path) -> Iterator[Any]:
 def match(folder: Path, hospital: Path, insurer: Path) -> Matched:
     """Two exports held against each other."""
     with files(folder) as connection:
-        theirs, ours = connection.read_parquet(hospital), connection.read_parquet(insurer)
+        theirs, ours = (connection.read_parquet(side, file_row_number=True) for side in (hospital, insurer))
         their_sums, our_sums = _sums(theirs), _sums(ours)
         keys = _suspects(theirs, ours, their_sums, our_sums)
         return Matched(their_sums, our_sums, _lines_of(theirs, keys), _lines_of(ours, keys))
@@ -128,7 +131,11 @@ def _lines_of(side: ibis.Table, keys: dict[int, set[str]]) -> dict[int, list[Lin
     if not named:
         return found
     wanted = ibis.memtable(named, schema={"statement": "int64", "setl_id": "string"})
-    for row in side.semi_join(wanted, ["statement", "setl_id"]).to_pyarrow().to_pylist():
+    # The narrow columns say where the lines are, and only there the wide ones are read.
+    narrow = side.select("statement", "setl_id", ROW).semi_join(wanted, ["statement", "setl_id"])
+    places = sorted(narrow[ROW].to_pyarrow().to_pylist())
+    own = side.filter(side[ROW].isin(places)) if len(places) <= FEW else side.semi_join(narrow, [ROW])
+    for row in own.to_pyarrow().to_pylist():
         line = Line(
             setl_id=row["setl_id"],
             mdtrt_id=row["mdtrt_id"],
