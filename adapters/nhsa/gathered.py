@@ -165,6 +165,7 @@ def _answered_before(session: Session, one: Waiting, row: Settlement) -> bytes |
 
 def _answer(session: Session, batch: Sequence[Waiting]) -> list[Answer]:
     heard, audited, replies = [], [], []
+    first: dict[tuple[str, str, bytes], Reply] = {}
     for one in batch:
         if isinstance(one.end, GatewayRefused):
             replies.append(one.end)
@@ -173,9 +174,11 @@ def _answer(session: Session, batch: Sequence[Waiting]) -> list[Answer]:
             replies.append(Upward(one.came))
             continue
         reply, fault = _reply(one)
-        replies.append(reply)
         caller = one.asked.caller if one.asked else _nobody(one.came)
         request = one.said.request
+        if fault is None:  # copies in one batch are answered alike, though nothing is stored of the first yet
+            reply = first.setdefault((caller.id, request.msgid, request.content_hash), reply)
+        replies.append(reply)
         heard.append(
             exchange.kept(
                 caller,
