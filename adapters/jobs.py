@@ -7,8 +7,10 @@ A job's work is one transaction (or several, each small), and doing it twice cha
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy import text
@@ -20,6 +22,7 @@ from adapters.nhsa import upward_sweep
 from adapters.reconciling import journal
 from hub import booking, journeys, reconciliation, referrals, settlement, trust
 from hub.exchange import jobs
+from hub.faults import Fault
 from hub.trust import SCOPES, Caller
 from hub.units import day_of
 
@@ -83,6 +86,16 @@ def see_to_stopped(caller: Caller) -> str:
     return f"{seen} visits"
 
 
+def miss_appointments(caller: Caller) -> str:
+    """Who never came, each in a transaction of their own, so that no card stays locked while others are seen to."""
+    missed = 0
+    for appointment_id in door.transact(lambda session: booking.unkept(session, at=caller.at)):
+        with suppress(Fault):  # told of since we looked, or busy: the next round looks again
+            door.transact(partial(journeys.miss_appointment, caller=caller, appointment_id=appointment_id))
+            missed += 1
+    return f"{missed} appointments"
+
+
 def seal_audit(session: Session, caller: Caller) -> str:
     return f"{trust.chain(session, at=caller.at)} rows"
 
@@ -139,6 +152,7 @@ WORK: dict[str, Periodic | Talking] = {
     "prove-worklists": Periodic(timedelta(days=1), prove_worklists),
     "pass-places-on": Periodic(timedelta(seconds=15), pass_places_on),
     "see-to-stopped": Talking(timedelta(seconds=3), see_to_stopped),
+    "miss-appointments": Talking(timedelta(minutes=10), miss_appointments),
     "finish-messages": Periodic(timedelta(seconds=30), inbound.sweep),
     "prove-ledger": Periodic(timedelta(hours=1), prove_ledger),
     "compare-journal": Talking(timedelta(days=1), compare_journal),

@@ -9,6 +9,7 @@ limits.py ..... dated rules per card
 fees.py ....... the fee: paid, owed back, paid back
 stopping.py ... a clinic is stopped, and everybody who had booked is seen to
 waiting.py .... who waits for a place gets the next one that is freed
+unkept.py ..... whose day is over and who never came
 telling.py .... what the hospital and the citizen are told
 """
 
@@ -67,6 +68,7 @@ from hub.booking.stopping import (
     waiting_visits,
 )
 from hub.booking.tables import APPOINTMENT, CHANNELS, POOLS, SLOT, Appointment, Hold, Limit, Schedule, Slot
+from hub.booking.unkept import unkept
 from hub.booking.waiting import (
     OFFERED,
     WAITING,
@@ -171,6 +173,7 @@ __all__ = [
     "stops",
     "taking",
     "unblock",
+    "unkept",
     "waiting_of",
     "waiting_one",
     "waiting_visits",

@@ -3,13 +3,17 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from adapters import door, jobs
+from hub import booking
+from hub.booking import Appointment
+from hub.exchange import Due
 from hub.exchange import jobs as rows
-from hub.trust import Caller
-from tests.region import NOW
+from hub.trust import SCOPES, Caller
+from tests.hub.test_booking import a_schedule, slots_of
+from tests.region import NOW, TERTIARY, a_person, citizen, system
 
 EVERY = {"sweep": timedelta(minutes=1)}
 
@@ -71,3 +75,20 @@ def test_every_job_runs_in_the_furnished_region_and_says_what_it_did(name: str, 
         (job,) = rows.all_jobs(session)
     assert not job.failed, job.outcome
     assert job.outcome
+
+
+def test_who_never_came_is_missed_and_a_job_that_runs_again_misses_nobody_twice(engine: Engine) -> None:
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        ids = []
+        for serial, slot in enumerate(slots_of(session, a_schedule(session)), start=1):
+            person = a_person(session, serial)
+            ids.append(
+                booking.book(session, citizen(person.id), slot_id=slot.id, person_id=person.id, channel="app").id
+            )
+        booking.arrive(session, system(TERTIARY), appointment_id=ids[0])
+    later = Caller(kind="job", id="job", at=NOW + timedelta(days=3), scopes=SCOPES, trace="job")
+    assert jobs.miss_appointments(later) == "1 appointments"
+    assert jobs.miss_appointments(later) == "0 appointments"
+    with Session(engine) as session:
+        assert [session.get_one(Appointment, each).state for each in ids] == ["arrived", "noshow"]
+        assert session.scalar(select(func.count()).where(Due.kind == "appointment.noshow")) == 1
