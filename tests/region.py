@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime
 
 from sqlalchemy.orm import Session
 
-from hub import people
+from fixtures import region as demonstration
+from hub import booking, people
 from hub.directory import CatalogueItem, Department, Endpoint, Organisation, Practitioner, Service
 from hub.people import Demographics, Identification, Person
 from hub.trust import SCOPES, Caller
@@ -18,6 +19,13 @@ BUREAU = "420500"
 CARDIOLOGY, COUNTY_MEDICINE = f"{TERTIARY}-0301", f"{COUNTY}-0301"
 COMMUNITY_GENERAL, VILLAGE_GENERAL = f"{COMMUNITY}-0201", f"{VILLAGE}-0201"
 EXPERT, COUNTY_DOCTOR, COMMUNITY_DOCTOR = "D420500000011", "D420582000021", "D420582000031"
+
+LIMITS = tuple(
+    booking.Rule(**{name: value for name, value in rule.items() if name != "since"})
+    for rule in demonstration.table("limits")["rule"]
+    if "until" not in rule
+)
+"""How often one card may book in the demonstration today; set only where a test sets them."""
 
 EMPLOYEE_NUMBER, RESIDENT_NUMBER = "420500196001010018", "420500197505050022"
 

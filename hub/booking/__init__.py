@@ -49,7 +49,7 @@ from hub.booking.faults import (
     WaitingUnknown,
 )
 from hub.booking.fees import FEE, BookingFee, fee_of, pay_fee, refund_fee, refunds_due
-from hub.booking.limits import DEFAULT_RULES, Rule, limits_in_force, set_limits
+from hub.booking.limits import Rule, limits_in_force, set_limits
 from hub.booking.stopping import (
     OUTCOMES,
     STOPPED_VISIT,
@@ -87,7 +87,6 @@ from hub.booking.waiting import leave as leave_waiting
 __all__ = [
     "APPOINTMENT",
     "CHANNELS",
-    "DEFAULT_RULES",
     "FEE",
     "HOLD_LASTS",
     "OFFERED",

@@ -1,8 +1,7 @@
 """How often one card may book: dated rules, counted over what the card has already booked.
 
-The defaults follow the published rules of the Beijing platform: one booking per department and
-day, two a day, three in seven days, five in three months. A region sets its own. Numbers kept for
-referrals are not counted: a doctor decided there, not the wish to have many.
+A region or a hospital sets its own, each with its days; a rule that ends gives way to the next of its
+code. Numbers kept for referrals are not counted: a doctor decided there, not the wish to have many.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -35,20 +34,14 @@ class Rule:
     scope: str
     days: int
     most: int
-
-
-DEFAULT_RULES = (
-    Rule("department-day", "同一科室每日一号", "one per department and day", "department", 1, 1),
-    Rule("region-day", "每日两号", "two a day", "region", 1, 2),
-    Rule("region-7-days", "七日三号", "three in seven days", "region", 7, 3),
-    Rule("region-3-months", "三个月五号", "five in three months", "region", 90, 5),
-)
+    until: date | None = None
+    """The last day it holds on."""
 
 
 def set_limits(
     session: Session, caller: Caller, rules: Iterable[Rule], *, since: date, organisation_id: str | None = None
 ) -> None:
-    """Put rules in force from a day on, for the region or one organisation. The same rule twice is one rule."""
+    """Put rules in force from a day on, for the region or one organisation. A rule said again moves its end alone."""
     trust.require(caller, "operations")
     rows = [
         {
@@ -60,11 +53,14 @@ def set_limits(
             "days": r.days,
             "most": r.most,
             "since": since,
+            "until": r.until,
         }
         for r in rules
     ]
     if rows:
-        session.execute(insert(Limit).values(rows).on_conflict_do_nothing())
+        new = insert(Limit).values(rows)
+        key = ["code", "organisation_id", "since"]
+        session.execute(new.on_conflict_do_update(index_elements=key, set_={"until": new.excluded.until}))
 
 
 def limits_in_force(session: Session, days: Collection[date]) -> Sequence[Any]:
@@ -120,7 +116,7 @@ def _fullest(days: Sequence[date], day: date, length: int) -> list[date]:
 
 def _free_from(days: Sequence[date], day: date, rule: Any) -> date:
     """The next day on which one more booking would break this rule no longer."""
-    while len(_fullest(days, day, rule.days)) >= rule.most:
+    while len(_fullest(days, day, rule.days)) >= rule.most and (rule.until is None or day <= rule.until):
         day += timedelta(days=1)
     return day
 

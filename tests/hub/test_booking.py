@@ -1,6 +1,7 @@
 """Booking: the ladder of refusals, the life of an appointment, what is told and to whom."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from hub.faults import Fault, Invalid
 from hub.lifecycle import IllegalMove
 from hub.trust import Caller, Grant, NotAllowed, RecordUnknown
 from hub.units import Money
-from tests.region import CARDIOLOGY, COMMUNITY, COUNTY, EXPERT, NOW, TERTIARY, a_person, citizen, staff, system
+from tests.region import CARDIOLOGY, COMMUNITY, COUNTY, EXPERT, LIMITS, NOW, TERTIARY, a_person, citizen, staff, system
 
 MONDAY = date(2026, 11, 23)
 SERVICE = f"{TERTIARY}-0301-01"
@@ -270,8 +271,8 @@ def test_a_limit_names_its_rule_and_the_day_it_ends(session: Session) -> None:
     schedule = a_schedule(session)
     slots = slots_of(session, schedule, days=8)
     who = a_person(session)
-    booking.set_limits(session, system(TERTIARY), booking.DEFAULT_RULES, since=date(2026, 1, 1))
-    booking.set_limits(session, system(TERTIARY), booking.DEFAULT_RULES, since=date(2026, 1, 1))
+    booking.set_limits(session, system(TERTIARY), LIMITS, since=date(2026, 1, 1))
+    booking.set_limits(session, system(TERTIARY), LIMITS, since=date(2026, 1, 1))
     caller = citizen(who.id)
     booking.book(session, caller, slot_id=slots[0].id, person_id=who.id, channel="app")
     with pytest.raises(booking.LimitReached) as refusal:
@@ -285,12 +286,25 @@ def test_a_limit_names_its_rule_and_the_day_it_ends(session: Session) -> None:
     booking.book(session, caller, slot_id=slots[-1].id, person_id=who.id, channel="app")
 
 
+def test_a_rule_holds_to_its_last_day_and_its_end_can_be_said_later(session: Session) -> None:
+    monday, same_day, tuesday, next_day = slots_of(session, a_schedule(session, ends=time(10)), days=2)
+    who, rule = a_person(session), replace(LIMITS[0], until=MONDAY)
+    caller = citizen(who.id)
+    booking.set_limits(session, system(TERTIARY), [LIMITS[0]], since=MONDAY)
+    booking.set_limits(session, system(TERTIARY), [rule], since=MONDAY)
+    for slot in (monday, tuesday, next_day):
+        booking.book(session, caller, slot_id=slot.id, person_id=who.id, channel="app")
+    with pytest.raises(booking.LimitReached) as refusal:
+        booking.book(session, caller, slot_id=same_day.id, person_id=who.id, channel="app")
+    assert (refusal.value.facts["rule"], refusal.value.facts["free_from"]) == ("同一科室每日一号", "2026-11-24")
+
+
 def test_limits_count_the_card_not_the_record(session: Session) -> None:
     slots = slots_of(session, a_schedule(session))
     first, second = a_person(session, 1), a_person(session, 2)
     second.card_number = first.card_number
     session.flush()
-    booking.set_limits(session, system(TERTIARY), booking.DEFAULT_RULES, since=date(2026, 1, 1))
+    booking.set_limits(session, system(TERTIARY), LIMITS, since=date(2026, 1, 1))
     booking.book(session, staff(TERTIARY), slot_id=slots[0].id, person_id=first.id, channel="window")
     with pytest.raises(booking.LimitReached):
         booking.book(session, staff(TERTIARY), slot_id=slots[1].id, person_id=second.id, channel="window")

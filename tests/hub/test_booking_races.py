@@ -15,7 +15,7 @@ from hub.exchange import Due
 from hub.faults import Fault
 from hub.trust import Grant
 from tests.hub.test_booking import a_schedule, slots_of
-from tests.region import NOW, TERTIARY, a_person, citizen, system
+from tests.region import LIMITS, NOW, TERTIARY, a_person, citizen, system
 
 
 def people_and_slots(engine: Engine, *, people: int, capacity: int) -> tuple[list[int], list[int]]:
@@ -70,7 +70,7 @@ def test_two_hundred_requests_for_three_places_book_three_and_write_nothing_else
 def test_one_card_that_asks_many_times_at_once_gets_one_appointment(engine: Engine) -> None:
     (person_id,), slots = people_and_slots(engine, people=1, capacity=5)
     with Session(engine) as session, session.begin():
-        booking.set_limits(session, system(TERTIARY), booking.DEFAULT_RULES, since=NOW.date())
+        booking.set_limits(session, system(TERTIARY), LIMITS, since=NOW.date())
 
     def attempt(n: int) -> str:
         slot_id = slots[n % len(slots)]

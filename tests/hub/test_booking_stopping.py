@@ -24,6 +24,7 @@ from tests.region import (
     COMMUNITY_DOCTOR,
     COUNTY,
     EXPERT,
+    LIMITS,
     NOW,
     TERTIARY,
     a_person,
@@ -192,7 +193,7 @@ def test_who_is_not_reached_follows_the_gateway_and_then_the_hotline(session: Se
 
 
 def test_a_stop_never_counts_against_the_patient(session: Session, places: list[Slot]) -> None:
-    booking.set_limits(session, system(TERTIARY), booking.DEFAULT_RULES, since=MONDAY)
+    booking.set_limits(session, system(TERTIARY), LIMITS, since=MONDAY)
     row = booked(session, places[0])
     stop(session, places[0], rebook=False)
     see_to_all(session)

@@ -19,7 +19,7 @@ from hub.people import PersonUnknown
 from hub.trust import SCOPES, Caller
 from tests.hub.test_booking import MONDAY, a_schedule, counters, slots_of
 from tests.hub.test_booking_races import assert_the_books_foot
-from tests.region import CARDIOLOGY, COUNTY, EXPERT, NOW, TERTIARY, a_person, citizen, staff, system
+from tests.region import CARDIOLOGY, COUNTY, EXPERT, LIMITS, NOW, TERTIARY, a_person, citizen, staff, system
 
 FRIDAY = date(2026, 11, 27)
 
@@ -161,7 +161,7 @@ def test_a_limit_and_another_doctor_pass_a_wish_over(
     session: Session, full: tuple[list[Slot], list[Appointment]]
 ) -> None:
     _, rows = full
-    booking.set_limits(session, system(TERTIARY), booking.DEFAULT_RULES, since=MONDAY)
+    booking.set_limits(session, system(TERTIARY), LIMITS, since=MONDAY)
     limited, elsewhere, fits = rows[1].person_id, a_person(session, 1).id, a_person(session, 2).id
     wait(session, limited)
     wait(session, elsewhere, practitioner_id="D420500000012")
