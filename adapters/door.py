@@ -161,6 +161,8 @@ class Call:
     caller: str = "?"
     outcome: str = "ok"
     trace: str = ""
+    handed_on: bool = False
+    """Somebody else in this process answers it, and says the line."""
 
 
 @contextmanager
@@ -178,7 +180,8 @@ def logged(door: Door) -> Iterator[Call]:
         log.exception("bug", door=call.door, verb=call.verb, trace=call.trace)
         raise
     finally:
-        record(call, time.perf_counter() - started)
+        if not call.handed_on:
+            record(call, time.perf_counter() - started)
 
 
 def record(call: Call, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from http import HTTPStatus
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ def document() -> dict[str, Any]:
     for one in OPERATIONS:
         types += [part for part in (one.body, one.answer) if part is not None]
     schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
+    for described in components.values():
+        if "description" in described:
+            described["description"] = cleandoc(described["description"])  # Python before 3.13 keeps the indentation
     schema_of = {id(part): schema for part, schema in zip(types, schemas, strict=True)}
     paths: dict[str, dict[str, Any]] = {}
     for one in OPERATIONS:

@@ -30,8 +30,6 @@ from hub.faults import Fault
 
 REVERSAL = "2601"
 BUG = "bug"
-UPSTREAM = "upstream"
-"""In the log: the call goes on to a platform, and has a second line with what became of it."""
 BUG_SENTENCE = "平台内部错误，本次未写入任何内容。请凭参考号 {reference} 联系运维。"
 
 
@@ -60,7 +58,9 @@ def answer(infno: str, headers: dict[str, str], body: bytes) -> Response | Upwar
         try:
             came = knocking(infno, headers, body, arrived)
             call.caller = came.knock.access_key
-            return _at_the_gate(came, call)
+            replied = _at_the_gate(came, call)
+            call.handed_on = isinstance(replied, Upward)  # `carried` says the line of this call
+            return replied
         except GatewayRefused as refused:
             return _turned_away(refused, call)
 
@@ -109,7 +109,7 @@ async def _gathered(infno: str, headers: dict[str, str], body: bytes) -> Respons
         except Exception as trouble:
             return await to_thread.run_sync(_in_trouble, came, trouble, call)
         if isinstance(reply, Upward):
-            call.outcome = UPSTREAM
+            call.handed_on = True
             return reply
         call.outcome = reply.outcome
         return _json(reply.content)
@@ -123,7 +123,6 @@ def _at_the_gate(came: Knocking, call: door.Call) -> Response | Upward:
     except SettledUpstream as elsewhere:
         if came.infno not in CARRIED:
             return _in_trouble(came, elsewhere, call)
-        call.outcome = UPSTREAM
         return Upward(came)
     except Exception as trouble:
         return _in_trouble(came, trouble, call)
@@ -161,7 +160,6 @@ def _answered(session: Session, came: Knocking, call: door.Call) -> Response | U
     if said.request.infno in gathered.SETTLES:
         (reply,) = gathered.settle_together(session, [gathered.Waiting(came, said)])
         if isinstance(reply, Upward):
-            call.outcome = UPSTREAM
             return reply
         call.outcome = reply.outcome
         return _json(reply.content)

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select, text, update
 from sqlalchemy.orm import Session
+from structlog.testing import capture_logs
 
 from adapters import door
 from adapters.nhsa import upward_files, upward_sweep
@@ -122,6 +123,13 @@ def test_the_platforms_amounts_are_the_settlement_and_agree_with_our_calculation
     assert info["clr_optins"] == AREA
     assert platform.settlements() == [(row.msgid, False)]
     assert journal(engine) == [("2207", "answered"), ("2201", "answered"), ("2204", "answered")]
+
+
+def test_a_call_that_is_carried_upward_is_one_line_in_the_log_and_counted_once(window) -> None:
+    with capture_logs() as lines:
+        window.settle()
+    said = [(line["verb"], line["outcome"]) for line in lines if line["event"] == "call"]
+    assert said == [("nhsa.2207", "ok")]
 
 
 @pytest.mark.slow
