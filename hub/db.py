@@ -5,14 +5,12 @@ never change say `__append_only__ = True` and the migration takes the right to c
 `run`, `run_together`, `run_later`, `ask_ahead` and `Ready` are for the statements of hot verbs.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar
 
 import psycopg
-from psycopg.rows import namedtuple_row
 from sqlalchemy import BigInteger, ClauseElement, DateTime, Dialect, Identity, MetaData, Text, TypeDecorator, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -26,6 +24,8 @@ from sqlalchemy.orm import (
     mapped_column,
 )
 
+from hub.sending import Statement as Statement
+from hub.sending import together
 from hub.units import Money
 
 
@@ -86,10 +86,6 @@ class Base(DeclarativeBase):
 def identity() -> Mapped[int]:
     """The primary key of an ordinary table: a bigint that the database counts."""
     return mapped_column(BigInteger, Identity(always=True), primary_key=True)
-
-
-Statement = tuple[str, Mapping[str, Any]]
-"""SQL as the driver wants it, and its parameters."""
 
 
 PLAN_ONCE: Statement = ("SET LOCAL plan_cache_mode = force_generic_plan", {})
@@ -195,11 +191,7 @@ def _send(session: Session, statements: Sequence[Statement]) -> list[list[Any]]:
     if not statements:
         return []
     with _driver(session, statements) as driver:
-        if len(statements) == 1:
-            return [_rows(_execute(driver, statements[0]))]
-        with driver.pipeline():
-            cursors = [_execute(driver, statement) for statement in statements]
-        return [_rows(cursor) for cursor in cursors]
+        return together(driver, statements)
 
 
 def run_and_commit(session: Session, statements: Sequence[Statement]) -> None:
@@ -207,10 +199,8 @@ def run_and_commit(session: Session, statements: Sequence[Statement]) -> None:
 
     If one of them fails, nothing is committed. The session's own commit then finds nothing left to do.
     """
-    with _driver(session, statements) as driver, driver.pipeline():
-        for statement in statements:
-            _execute(driver, statement)
-        driver.commit()
+    with _driver(session, statements) as driver:
+        together(driver, statements, commit=True)
 
 
 @contextmanager
@@ -227,39 +217,6 @@ def _driver(session: Session, statements: Sequence[Statement]) -> Iterator[psyco
             connection.invalidate(trouble)
         sql = ";".join(sql for sql, _ in statements)
         raise DBAPIError.instance(sql, None, trouble, psycopg.Error, connection_invalidated=broken) from trouble
-
-
-def _execute(driver: psycopg.Connection[Any], statement: Statement) -> psycopg.Cursor[Any]:
-    sql, said = statement
-    plain = {name: _array(value) if type(value) is list else value for name, value in said.items()}
-    return driver.cursor(row_factory=namedtuple_row).execute(sql, plain)
-
-
-def _rows(cursor: psycopg.Cursor[Any]) -> list[Any]:
-    return [] if cursor.rownumber is None else cursor.fetchall()
-
-
-def _array(values: list[Any]) -> str:
-    """PostgreSQL's text for an array, which the statement casts: the driver's own way takes eight times as long."""
-    return "{" + ",".join([_ELEMENTS[type(value)](value) for value in values]) + "}"
-
-
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-_ELEMENTS: dict[type, Callable[[Any], str]] = {
-    type(None): lambda value: "NULL",
-    bool: lambda value: "t" if value else "f",
-    int: int.__repr__,
-    Money: int.__repr__,
-    Decimal: str,
-    str: _quoted,
-    bytes: lambda value: f'"\\\\x{value.hex()}"',
-    date: lambda value: value.isoformat(),
-    datetime: lambda value: f'"{value.isoformat()}"',
-}
 
 
 class Ready:

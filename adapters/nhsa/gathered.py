@@ -21,7 +21,7 @@ from adapters.nhsa.tables import transaction
 from adapters.nhsa.verbs import Asked, Done, Said
 from hub import exchange, settlement, trust
 from hub.coverage import SettledUpstream
-from hub.db import PLAN_ONCE, run_together
+from hub.db import PLAN_ONCE, Statement, run_together
 from hub.faults import Fault
 from hub.settlement import KeyTaken, Naming, Order, Settlement, TotalDiffers, Window
 from hub.trust import Caller
@@ -89,8 +89,8 @@ def settle_together(session: Session, batch: Sequence[Waiting]) -> list[Answer]:
     for one in batch:
         one.begin_again()
     _believe_and_look(session, batch)
-    _settle(session, _open(batch))
-    return _answer(session, batch)
+    writes = _settle(session, _open(batch))
+    return _answer(session, batch, writes)
 
 
 def _open(batch: Sequence[Waiting]) -> list[Waiting]:
@@ -131,8 +131,9 @@ def _order(one: Waiting, window: Window | Fault) -> None:
     one.order = Order(one.asked.caller, settling.charge_of(one.asked, window), request.msgid, request.content_hash)
 
 
-def _settle(session: Session, batch: Sequence[Waiting]) -> None:
-    rows = settlement.settle_many(session, [one.order for one in batch]) if batch else []
+def _settle(session: Session, batch: Sequence[Waiting]) -> list[Statement]:
+    """Answers what is still to be written for the settlements."""
+    rows, writes = settlement.settling_many(session, [one.order for one in batch]) if batch else ([], [])
     for one, row in zip(batch, rows, strict=True):
         if isinstance(row, TotalDiffers):
             one.end = settling.in_our_words(row)
@@ -144,6 +145,7 @@ def _settle(session: Session, batch: Sequence[Waiting]) -> None:
             one.end = settling.told(one.asked, one.window, row)
             identities.watch_sent(session, one.asked, one.end.output)
             one.kept = _answered_before(session, one, row)
+    return writes
 
 
 def _differing(session: Session, one: Waiting) -> str:
@@ -163,7 +165,7 @@ def _answered_before(session: Session, one: Waiting, row: Settlement) -> bytes |
     return next(good, None)
 
 
-def _answer(session: Session, batch: Sequence[Waiting]) -> list[Answer]:
+def _answer(session: Session, batch: Sequence[Waiting], writes: list[Statement]) -> list[Answer]:
     heard, audited, replies = [], [], []
     first: dict[tuple[str, str, bytes], Reply] = {}
     for one in batch:
@@ -203,7 +205,8 @@ def _answer(session: Session, batch: Sequence[Waiting]) -> list[Answer]:
             )
         )
     if heard:
-        run_together(session, [exchange.keeping(heard), trust.auditing(audited)])
+        writes = [*writes, exchange.keeping(heard), trust.auditing(audited)]
+    door.with_commit(session, writes)
     return replies
 
 

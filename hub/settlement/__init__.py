@@ -4,7 +4,7 @@ tables.py ........ the rows
 fees.py .......... register a visit; fee lines uploaded and cancelled in parts
 doubts.py ........ looked for before money moves; a doctor may override by name
 charges.py ....... from a charge to a bill: lines, standing, referral episode
-settling.py ...... quote, settle, settle_many
+settling.py ...... quote, settle, settle_many, settling_many
 undoing.py ....... undo, reverse
 refunding.py ..... part of a settlement given back, the rest settled anew
 hearing.py ....... what a hospital's own system hears of it
@@ -57,7 +57,7 @@ from hub.settlement.reading import (
 from hub.settlement.refunding import Given, RefundOfAll, RefundWrong, chain, refund
 from hub.settlement.replaying import MONEY, NothingToReplay, TooManyToReplay, bounds_of_month, month_of, replay, replays
 from hub.settlement.rerunning import Rerun, rerun
-from hub.settlement.settling import AlreadySettled, Order, OutcomeNotKnown, quote, settle, settle_many
+from hub.settlement.settling import AlreadySettled, Order, OutcomeNotKnown, quote, settle, settle_many, settling_many
 from hub.settlement.standing import RefundedInPart, require_standing
 from hub.settlement.tables import (
     AMOUNTS,
@@ -154,6 +154,7 @@ __all__ = [
     "settlement",
     "settlements_of",
     "settlements_of_visit",
+    "settling_many",
     "shared_so_far",
     "undo",
     "upload",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from hub.coverage import Explanation, SettledUpstream, tidying
-from hub.db import run_together
+from hub.db import Statement, run_together
 from hub.faults import Conflict, Fault, Unavailable
 from hub.settlement import doubts
 from hub.settlement.charges import Charge, Place, Prepared, Stands, charging, places, prepare, with_sharers
@@ -87,6 +87,13 @@ def settle_many(session: Session, orders: Sequence[Order]) -> list[Settlement | 
 
     Orders about one human, with one key or paid from one account are settled one after the other.
     """
+    outcomes, writes = settling_many(session, orders)
+    run_together(session, writes)
+    return outcomes
+
+
+def settling_many(session: Session, orders: Sequence[Order]) -> tuple[list[Settlement | Fault], list[Statement]]:
+    """`settle_many` but for its last statements, which a door runs together with its own."""
     found = places(session, [(order.caller, order.charge.visit_id) for order in orders], lock=True)
     named = [(order.caller, order.charge, place) for order, place in zip(orders, found, strict=True)]
     found = with_sharers(session, named, lock=True)
@@ -95,10 +102,13 @@ def settle_many(session: Session, orders: Sequence[Order]) -> list[Settlement | 
     if any(place.sharer for _, (_, place) in waiting) and len(waiting) > 1:
         # A later round locks accumulators after accounts of an earlier one; so all are held in order first.
         prepare(session, [(order.caller, order.charge, place) for _, (order, place) in waiting], lock=True)
+    writes: list[Statement] = []
     while waiting:
+        run_together(session, writes)
         turn, waiting = _one_of_each(waiting)
-        outcomes |= zip((i for i, _ in turn), _settle_round(session, [asked for _, asked in turn]), strict=True)
-    return _settlements(session, orders, [outcomes[i] for i in range(len(orders))])
+        ended, writes = _settle_round(session, [asked for _, asked in turn])
+        outcomes |= zip((i for i, _ in turn), ended, strict=True)
+    return _settlements(session, orders, [outcomes[i] for i in range(len(orders))]), writes
 
 
 def _one_of_each(waiting: list[tuple[int, Asked]]) -> tuple[list[tuple[int, Asked]], list[tuple[int, Asked]]]:
@@ -113,8 +123,8 @@ def _one_of_each(waiting: list[tuple[int, Asked]]) -> tuple[list[tuple[int, Aske
     return turn, rest
 
 
-def _settle_round(session: Session, asked: Sequence[Asked]) -> list[Outcome]:
-    """Orders of different people and keys, in order."""
+def _settle_round(session: Session, asked: Sequence[Asked]) -> tuple[list[Outcome], list[Statement]]:
+    """Orders of different people and keys, in order; and what is to be written for them."""
     names = [_name(*one) for one in asked]
     hashes = {name: order.content_hash for name, (order, _) in zip(names, asked, strict=True)}
     charged = charging([(order.charge, place) for order, place in asked])
@@ -134,11 +144,11 @@ def _settle_round(session: Session, asked: Sequence[Asked]) -> list[Outcome]:
     turned_away = [place for order, place in fresh if isinstance(outcomes[_name(order, place)], Fault)]
     writes = [*writing([row for _, _, row in written]), *letting_go(refused), *pointing(standing)]
     writes += tidying({person_id for place in turned_away for person_id in place.person_ids})
-    run_together(session, [*writes, *telling(asked[0][0].caller, [*news, *owners_told(session, news)])])
+    writes += telling(asked[0][0].caller, [*news, *owners_told(session, news)])
     for name, (order, _) in zip(names, asked, strict=True):
         if name in known:
             outcomes[name] = known[name].repeat(order.content_hash)
-    return [outcomes[name] for name in names]
+    return [outcomes[name] for name in names], writes
 
 
 def _decide(session: Session, order: Order, prepared: Prepared | Stands | Fault, settlement_id: int) -> Outcome:
