@@ -4,8 +4,9 @@
     row = settling.call(order)                      # a thread waits for its own outcome
     row = await wrap_future(settling.submit(order)) # a coroutine holds neither thread nor connection
 
-One bounded queue and one writer thread a verb and process, and no timer: a free writer takes what waits, a lone
-call goes at once. A batch function answers one outcome an item, in order; a Fault is a value there. If the database
+One bounded queue and one writer thread a verb and process. A free writer takes what waits, a lone call goes at once;
+when calls came together a moment ago, the writer waits a moment for as many again, since a batch costs nearly the same
+whatever it holds. A batch function answers one outcome an item, in order; a Fault is a value there. If the database
 refuses a batch, it is rolled back and its items are run singly, so that only the poison fails.
 """
 
@@ -30,6 +31,11 @@ WAITING_AT_MOST = 1024
 BATCH_AT_MOST = 64
 PATIENCE_SECONDS = 5.0
 """How long a call may wait in the queue before it is refused without effect."""
+
+PAUSE_SECONDS = 0.001
+"""How long a writer waits for one more call where calls came together; when none comes, it goes."""
+PAUSES_SECONDS = 0.004
+"""How long in all, and how long ago the last batch may have ended for calls still to be coming together."""
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 BATCHES = Histogram("onecard_batch_items", "Calls that shared a transaction", ["verb"], buckets=SIZES)
@@ -62,6 +68,7 @@ class Gatherer(Generic[Item, Outcome]):
         self._waiting_at_most, self._batch_at_most = waiting_at_most, batch_at_most
         self._patience_seconds = patience_seconds
         self._waiting: deque[tuple[Item, Future[Outcome], float]] = deque()
+        self._wanted, self._expected, self._ended_at = 1, 1, 0.0
         self._changed = threading.Condition()
         self._open = True
         self._writer = threading.Thread(target=self._write, name=f"gather-{verb}", daemon=True)
@@ -79,7 +86,8 @@ class Gatherer(Generic[Item, Outcome]):
             if not self._open or len(self._waiting) >= self._waiting_at_most:
                 raise QueueFull(seconds=QueueFull.retry_after_seconds)
             self._waiting.append((item, future, monotonic() + self._patience_seconds))
-            self._changed.notify()
+            if len(self._waiting) >= self._wanted:
+                self._changed.notify()
         return future
 
     def close(self) -> None:
@@ -105,6 +113,7 @@ class Gatherer(Generic[Item, Outcome]):
             with self._changed:
                 while self._open and not self._waiting:
                     self._changed.wait()
+                self._let_gather()
                 taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._batch_at_most))]
             late = [future for _, future, until in taken if until < monotonic()]
             for future in late:
@@ -112,6 +121,17 @@ class Gatherer(Generic[Item, Outcome]):
             batch = [(item, future) for item, future, _ in taken if not future.done()]
             if batch or not taken:
                 return batch
+
+    def _let_gather(self) -> None:
+        """Until as many wait as were there when the last batch ended, in it or behind it, if that was a moment ago."""
+        now = monotonic()
+        if now - self._ended_at > PAUSES_SECONDS:
+            return
+        self._wanted, there = min(self._expected, self._batch_at_most), 0
+        while self._open and there < len(self._waiting) < self._wanted and monotonic() - now < PAUSES_SECONDS:
+            there = len(self._waiting)
+            self._changed.wait(PAUSE_SECONDS)
+        self._wanted = 1
 
     def _settle(self, items: Sequence[Item], futures: Sequence["Future[Outcome]"]) -> None:
         try:
@@ -125,6 +145,8 @@ class Gatherer(Generic[Item, Outcome]):
                 for item, future in zip(items, futures, strict=True):
                     self._singly(item, future)
                 return
+        # Counted before the first answer leaves: who has it may ask again at once.
+        self._expected, self._ended_at = len(items) + len(self._waiting), monotonic()
         for future, outcome in zip(futures, outcomes, strict=True):
             if isinstance(outcome, Fault):
                 future.set_exception(outcome)

@@ -155,3 +155,19 @@ def test_closing_finishes_what_waits_and_takes_nothing_more():
     assert [future.result(5) for future in futures] == [2, 4, 6]
     with pytest.raises(Fault):
         made.submit(1)
+
+
+def test_where_calls_came_together_the_writer_waits_for_as_many_again_and_a_lone_call_never():
+    work = Recorder()
+    pauses = []
+    with gatherer(work) as made:
+        paused = made._changed.wait
+        made._changed.wait = lambda seconds=None: pauses.append(seconds) or paused(30 if seconds else None)
+        for number in (1, 2, 3):
+            assert made.call(number) == 2 * number
+        assert [seconds for seconds in pauses if seconds] == []
+        futures = held(work, made, [4, 6, 7])
+        futures[0].result(5)  # three were there when it ended, two wait: one more is waited for
+        futures.append(made.submit(8))
+        assert [future.result(5) for future in futures] == [8, 12, 14, 16]
+    assert work.batches == [[1], [2], [3], [4], [6, 7, 8]]
