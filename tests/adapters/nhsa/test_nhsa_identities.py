@@ -104,7 +104,7 @@ def test_what_goes_out_wrong_is_an_item_until_somebody_explains_it(hospital, ins
     window = Window(hospital, insure(1, "310")).register().diagnose()
     window.charge(fee(1, "S-BED-01", "100.00"))
     right = settling.figures
-    monkeypatch.setattr(settling, "figures", lambda bill: right(bill) | {"psn_cash_pay": Money(1)})
+    monkeypatch.setattr(settling, "figures", lambda bill, shared: right(bill, shared) | {"psn_cash_pay": Money(1)})
     msgid = hospital.next_msgid()
     first, second = (window.settle(msgid=msgid) for _ in range(2))
     assert first.reply == second.reply
