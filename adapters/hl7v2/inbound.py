@@ -14,7 +14,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from adapters import door
-from adapters.hl7v2 import acknowledgements, er7, peers, pid, structures
+from adapters.hl7v2 import acknowledgements, er7, peers, pid, structures, times
 from adapters.hl7v2.acknowledgements import ACCEPTED, Complaint, Verdict
 from adapters.hl7v2.done import Done
 from adapters.hl7v2.er7 import Message, Unreadable, storable
@@ -209,7 +209,8 @@ class Reception:
             try:
                 with contextlib.nullcontext() if hopeful else session.begin_nested():
                     self.done = self.row.verb(session, caller, self.message)
-                verdict = _accepted(self.message)
+                verdict = _accepted(self.message, self.done.warnings)
+                self._do_what_waited(session, caller, hopeful)
             except Fault as fault:
                 if hopeful:
                     raise _Refused from fault
@@ -224,14 +225,39 @@ class Reception:
     def _record(self, session: Session, caller: Caller, heard: Heard, verdict: Verdict, answer: bytes) -> None:
         done = self.done if verdict.code == "AA" else NOTHING
         fault = storable(verdict.complaints[0].zh) if verdict.code != "AA" else None
-        outcome = verdict.outcome
+        outcome = exchange.PARKED if done.waits_for else verdict.outcome
         audited = trust.audit_row(
             caller, verb=self.name, outcome=outcome, person_id=done.person_id, subject=done.subject
         )
+        waiting = [exchange.waiting(heard.id, waits_for=done.waits_for)] if done.waits_for else []
         session.flush()
         run_later(
-            session, exchange.answering(heard, outcome=outcome, answer=answer, fault=fault), trust.auditing([audited])
+            session,
+            exchange.answering(heard, outcome=outcome, answer=answer, fault=fault),
+            trust.auditing([audited]),
+            *waiting,
         )
+
+    def _do_what_waited(self, session: Session, caller: Caller, hopeful: bool) -> None:
+        """Each message that waited for this one in a savepoint of its own, in the order its sender told them."""
+        if self.done.brings is None:
+            return
+        waited = exchange.parked(session, waits_for=self.done.brings)
+        if waited and hopeful:
+            raise _Refused
+        told = [(er7.read(row.body), row) for row in waited]
+        for message, row in sorted(told, key=lambda pair: (times.told_at(pair[0], pair[1].heard_at), pair[1].id)):
+            known = MESSAGES[message.code, message.event]
+            done, outcome, fault = NOTHING, exchange.GOOD, None
+            try:
+                with session.begin_nested():
+                    done = known.verb(session, caller, message)
+            except Fault as refused:
+                outcome, fault = refused.code, refused.sentence("zh")
+            exchange.unpark(session, row, outcome=outcome, fault=fault)
+            trust.audit(
+                session, caller, verb=known.name, outcome=outcome, person_id=done.person_id, subject=done.subject
+            )
 
     def caller(self, session: Session) -> Caller:
         return peers.caller(session, self.message.header, address=self.address, arrival=self.arrival)

@@ -1,18 +1,21 @@
 """SIU: appointments, told to the hospital that keeps them and heard from it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from adapters.hl7v2 import parts, pid, pv1, times
-from adapters.hl7v2.acknowledgements import APPLICATION
+from adapters.hl7v2.acknowledgements import APPLICATION, Complaint
 from adapters.hl7v2.done import Done
 from adapters.hl7v2.er7 import Line, Message, Value
-from hub import booking, journeys
-from hub.booking import Appointment, Offer, SlotUnknown
+from adapters.hl7v2.structures import Location
+from hub import booking, journeys, people
+from hub.booking import Appointment, Numbered, Offer, SlotUnknown
 from hub.faults import Missing, Unknown
+from hub.people import Person
 from hub.trust import Caller
 from hub.units import day_of
 
@@ -30,42 +33,54 @@ class AppointmentUnknown(Unknown):
     en = "No such appointment (SCH-1 {number}): put the hub's number into SCH-1, or check patient and time."
 
 
+ELEMENTS = {"appointment_number": "SCH-2"}
+
+
 def book(session: Session, caller: Caller, message: Message) -> Done:
-    """S12: the hospital gives out a place of its own, and the hub's book must hold it."""
+    """S12: the hospital gives out a place of its own, and the hub's book must hold it; what came before it follows."""
     person_id = pid.register(session, caller, message["PID"])
-    slot = _slot(session, caller, message)
+    number = _own_number(message)
+    known = _numbered(session, caller, number)
+    if known is not None:
+        row = booking.appointment(session, caller, known.appointment_id)
+        _same_patient(session, row, person_id, number)
+        if times.told_at(message, caller.at) < known.told_at:
+            return _overtaken(row)
+        if row.state == "booked":
+            return _told(session, caller, message, _moved(session, caller, message, row))
     row = booking.book(
         session,
         caller,
-        slot_id=slot.slot_id,
+        slot_id=_slot(session, caller, message).slot_id,
         person_id=person_id,
         channel="his",
         reason=_reason(message, 7),
         referral_id=_hub_number(message["SCH"].text(26), message["SCH"].text(26, 2)),
     )
-    return _done(row)
+    return replace(_told(session, caller, message, row), brings=_name(caller, number) if number else None)
 
 
 def reschedule(session: Session, caller: Caller, message: Message) -> Done:
     """S13, S14: another time for the same appointment; details without another time change nothing here."""
-    row = _appointment(session, caller, message, of_that_time=False)
-    if row.start_at != _start(message):
-        row = booking.reschedule(
-            session, caller, appointment_id=row.id, slot_id=_slot(session, caller, message).slot_id
-        )
-    return _done(row)
+    return _change(session, caller, message, lambda row: _moved(session, caller, message, row), of_that_time=False)
 
 
 def cancel(session: Session, caller: Caller, message: Message) -> Done:
-    """S15: the appointment is given up; the trigger counts, whatever the status fields say."""
-    row = _appointment(session, caller, message)
-    return _done(journeys.cancel_appointment(session, caller, appointment_id=row.id, reason=_reason(message, 6)))
+    """S15, S16, S17: the appointment is given up; the trigger counts, whatever the status fields say."""
+    reason = _reason(message, 6)
+    return _change(
+        session,
+        caller,
+        message,
+        lambda row: journeys.cancel_appointment(session, caller, appointment_id=row.id, reason=reason),
+    )
 
 
 def miss(session: Session, caller: Caller, message: Message) -> Done:
     """S26: the patient did not come; a referral stands."""
-    row = _appointment(session, caller, message)
-    return _done(journeys.miss_appointment(session, caller, appointment_id=row.id))
+    return _change(
+        session, caller, message, lambda row: journeys.miss_appointment(session, caller, appointment_id=row.id)
+    )
 
 
 def stop(session: Session, caller: Caller, message: Message) -> Done:
@@ -176,23 +191,93 @@ def _slot(session: Session, caller: Caller, message: Message) -> Offer:
     return max(at_that_time, key=lambda offer: ((offer.pool == "referral") == referred, offer.available))
 
 
-def _appointment(session: Session, caller: Caller, message: Message, *, of_that_time: bool = True) -> Appointment:
-    """By the hub's number in SCH-1 or SCH-2, else the patient's only booked one here (at that time).
-
-    Refuses: AppointmentUnknown, and as booking.appointment.
-    """
+def _change(
+    session: Session,
+    caller: Caller,
+    message: Message,
+    change: Callable[[Appointment], Appointment],
+    *,
+    of_that_time: bool = True,
+) -> Done:
+    """A change of an appointment, told before its booking, after it, or too late. Refuses: AppointmentUnknown."""
     sch = message["SCH"]
     for field in (1, 2):
-        if number := _hub_number(sch.text(field), sch.text(field, 2)):
-            return booking.appointment(session, caller, number)
+        if hub_number := _hub_number(sch.text(field), sch.text(field, 2)):
+            return _told(session, caller, message, change(booking.appointment(session, caller, hub_number)))
+    number = _own_number(message)
+    known = _numbered(session, caller, number)
     person = pid.known(session, caller, message["PID"])
+    if known is not None:
+        row = booking.appointment(session, caller, known.appointment_id)
+        if message["PID"]:
+            _same_patient(session, row, person.id if person else None, number)
+        if times.told_at(message, caller.at) < known.told_at:
+            return _overtaken(row)
+        return _told(session, caller, message, change(row))
+    found = _by_patient(session, caller, message, person, of_that_time) if of_that_time or not number else None
+    if found is not None:
+        return _told(session, caller, message, change(found))
+    if not number:
+        raise AppointmentUnknown(number="–")
+    zh = f"预约 {number} 还没有到达，本消息已暂存，预约到达后自动办理。"
+    en = f"Appointment {number} has not come yet; this message waits and is done once it has."
+    waits = Complaint("204", "parked", zh, en, Location("SCH", 1, 2 if sch.text(2) else 1, 1), "I")
+    return Done(person_id=person.id if person else None, warnings=(waits,), waits_for=_name(caller, number))
+
+
+def _by_patient(
+    session: Session, caller: Caller, message: Message, person: Person | None, of_that_time: bool
+) -> Appointment | None:
+    """The patient's only booked appointment here (at that time); not one with another number of the sender's."""
     booked = booking.appointments_of(session, caller, person_id=person.id, states=("booked",)) if person else ()
     here = [row for row in booked if row.organisation_id == caller.organisation_id]
     if of_that_time:
         here = [row for row in here if row.start_at == _start(message)]
-    if len(here) != 1:
-        raise AppointmentUnknown(number=sch.text(1) or "–")
-    return here[0]
+    here = [row for row in here if not _own_number(message) or booking.number_of(session, row) is None]
+    return here[0] if len(here) == 1 else None
+
+
+def _moved(session: Session, caller: Caller, message: Message, row: Appointment) -> Appointment:
+    if row.start_at == _start(message):
+        return row
+    slot_id = _slot(session, caller, message).slot_id
+    return booking.reschedule(session, caller, appointment_id=row.id, slot_id=slot_id)
+
+
+def _told(session: Session, caller: Caller, message: Message, row: Appointment) -> Done:
+    """Done, and remembered under the hospital's own number with the time at which it told us."""
+    if number := _own_number(message):
+        booking.give_number(session, row, number=number, told_at=times.told_at(message, caller.at))
+    return _done(row)
+
+
+def _overtaken(row: Appointment) -> Done:
+    """An older message than one that was followed: nothing is changed."""
+    zh = "此消息早于已办理的消息（按 MSH-7），未再改动预约。"
+    en = "This message is older than one that was followed (by MSH-7); the appointment was not changed."
+    late = Complaint("205", "overtaken", zh, en, Location("MSH", 1, 7, 1), "W")
+    return replace(_done(row), warnings=(late,))
+
+
+def _same_patient(session: Session, row: Appointment, person_id: int | None, number: str) -> None:
+    """Refuses: AppointmentUnknown, for a number that means somebody else's appointment."""
+    if person_id is None or row.person_id not in people.cluster(session, person_id):
+        raise AppointmentUnknown(number=number)
+
+
+def _numbered(session: Session, caller: Caller, number: str) -> Numbered | None:
+    assert caller.organisation_id is not None
+    return booking.numbered(session, organisation_id=caller.organisation_id, number=number) if number else None
+
+
+def _own_number(message: Message) -> str:
+    """The sender's own number: SCH-2 where it keeps the book, else SCH-1."""
+    sch = message["SCH"]
+    return next((sch.text(n) for n in (2, 1) if sch.text(n) and sch.text(n, 2) != APPLICATION), "")
+
+
+def _name(caller: Caller, number: str) -> str:
+    return f"{caller.organisation_id}/appointment/{number}"
 
 
 def _hub_number(number: str, authority: str) -> int | None:

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import NamedTuple
 
+from adapters.hl7v2.er7 import Message
 from hub.faults import Invalid
 from hub.units import CHINA
 
@@ -76,6 +77,12 @@ def zone_of(text: str, default: tzinfo = CHINA) -> tzinfo:
     """The zone that a time stamp names (MSH-7 sets it for the whole message), else the default."""
     moment = read(text, zone=default)
     return moment.instant.tzinfo or default if moment and moment.zoned else default
+
+
+def told_at(message: Message, heard_at: datetime) -> datetime:
+    """When its sender says that it told us (MSH-7); else when we heard it."""
+    moment = read(message.header.text(7))
+    return moment.instant if moment and moment.has_hour else heard_at
 
 
 def stamp(instant: datetime) -> str:

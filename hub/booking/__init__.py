@@ -10,6 +10,7 @@ fees.py ....... the fee: paid, owed back, paid back
 stopping.py ... a clinic is stopped, and everybody who had booked is seen to
 waiting.py .... who waits for a place gets the next one that is freed
 unkept.py ..... whose day is over and who never came
+numbers.py .... what a hospital's own system calls an appointment
 telling.py .... what the hospital and the citizen are told
 """
 
@@ -50,6 +51,7 @@ from hub.booking.faults import (
 )
 from hub.booking.fees import FEE, BookingFee, fee_of, pay_fee, refund_fee, refunds_due
 from hub.booking.limits import Rule, limits_in_force, set_limits
+from hub.booking.numbers import Numbered, give_number, number_of, numbered
 from hub.booking.stopping import (
     OUTCOMES,
     STOPPED_VISIT,
@@ -110,6 +112,7 @@ __all__ = [
     "Limit",
     "LimitReached",
     "NothingOffered",
+    "Numbered",
     "Offer",
     "OtherDepartment",
     "PlaceFree",
@@ -147,6 +150,7 @@ __all__ = [
     "decline_offer",
     "fee_of",
     "fulfil",
+    "give_number",
     "hold",
     "join_waiting",
     "leave_waiting",
@@ -154,6 +158,8 @@ __all__ = [
     "looking",
     "make_slots",
     "noshow",
+    "number_of",
+    "numbered",
     "offer",
     "offers",
     "pass_places_on",

@@ -2,6 +2,7 @@
 
 heard.py ... hear() inserts first, so the unique key decides between two copies; answer() stores
 replaying.py a refused message done once more, as a new message that names the old one
+parking.py . messages that came before the one they speak of
 due.py ..... post() writes what must leave; lanes keep order per destination and subject;
              lease() and the record verbs are for the adapter that delivers
 """
@@ -36,6 +37,7 @@ from hub.exchange.due import (
 )
 from hub.exchange.heard import (
     GOOD,
+    PARKED,
     Heard,
     HeardMessage,
     MessageUnknown,
@@ -52,6 +54,7 @@ from hub.exchange.heard import (
     orphans,
     search_heard,
 )
+from hub.exchange.parking import parked, unpark, waiting
 from hub.exchange.replaying import (
     MessageCut,
     MessageOpen,
@@ -66,6 +69,7 @@ __all__ = [
     "DUE",
     "GOOD",
     "LANE",
+    "PARKED",
     "Due",
     "DueUnknown",
     "Heard",
@@ -97,6 +101,7 @@ __all__ = [
     "may_be_replayed",
     "orphans",
     "park",
+    "parked",
     "pause",
     "post",
     "post_many",
@@ -112,4 +117,6 @@ __all__ = [
     "skip",
     "states_of",
     "to_replay",
+    "unpark",
+    "waiting",
 ]

@@ -21,6 +21,8 @@ from hub.trust import Caller, SealedBytes, seal
 GOOD = "ok"
 LONGEST_KEY = 250
 """A longer key is kept as its hash: an index holds no more, and no sender may be able to make us lose a message."""
+PARKED = "parked"
+"""The outcome of a message that was accepted and waits for the one it speaks of (parking.py)."""
 SUPERSEDED = "superseded"
 """The outcome of a message that came again before it was worked on: the later copy stands for it."""
 
@@ -93,9 +95,9 @@ def hear(
     """Store a message before acting on it.
 
     Two copies may arrive at once; the primary key of heard_key decides and the second waits for the
-    first. Only good answers are repeated: a message that was refused is worked on again, since what
-    made it wrong may have been mended. `key` None is never a repeat. The same key with other content
-    is a new message, told by `conflict` and marked with an alert.
+    first. Only good answers are repeated, and those of what waits: a message that was refused is worked
+    on again, since what made it wrong may have been mended. `key` None is never a repeat. The same key
+    with other content is a new message, told by `conflict` and marked with an alert.
     """
     if key is not None and len(key) > LONGEST_KEY:
         key = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
@@ -218,6 +220,7 @@ def search_heard(
     key: str | None = None,
     only_faults: bool = False,
     only_replays: bool = False,
+    only_parked: bool = False,
     before_id: int | None = None,
     limit: int = 50,
 ) -> Sequence[HeardMessage]:
@@ -230,7 +233,9 @@ def search_heard(
     if key:
         wanted = wanted.where(HeardMessage.key.endswith(key))
     if only_faults:
-        wanted = wanted.where(HeardMessage.outcome != GOOD)
+        wanted = wanted.where(HeardMessage.outcome.not_in((GOOD, PARKED)))
+    if only_parked:
+        wanted = wanted.where(HeardMessage.outcome == PARKED)
     if only_replays:
         wanted = wanted.where(HeardMessage.replay_of.is_not(None))
     if before_id:
@@ -247,7 +252,7 @@ def _known_key(session: Session, caller: Caller, *, door: str, key: str, message
         .where(HeardMessage.id == pointed)
         .with_for_update()
     ).one()
-    if first.content_hash == content_hash and first.outcome == GOOD and first.answer is not None:
+    if first.content_hash == content_hash and first.outcome in (GOOD, PARKED) and first.answer is not None:
         session.execute(update(HeardMessage).where(HeardMessage.id == message_id).values(alert=f"repeat of {first.id}"))
         return Heard(message_id, repeat_answer=first.answer)
     session.execute(update(HeardKey).where(*own).values(message_id=message_id))

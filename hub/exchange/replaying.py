@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
-from hub.exchange.heard import GOOD, SUPERSEDED, Heard, HeardMessage, hear, heard
+from hub.exchange.heard import GOOD, PARKED, SUPERSEDED, Heard, HeardMessage, hear, heard
 from hub.faults import Conflict, Refused
 from hub.trust import Caller
 
@@ -37,7 +37,7 @@ def to_replay(session: Session, message_id: int) -> HeardMessage:
     asked = heard(session, message_id)
     first = session.get_one(HeardMessage, asked.replay_of or asked.id, with_for_update=True, populate_existing=True)
     for row in {asked.id: asked, first.id: first}.values():
-        if row.outcome is None:
+        if row.outcome in (None, PARKED):
             raise MessageOpen(message_id=row.id)
     if first.length != len(first.body):
         raise MessageCut(message_id=first.id)
@@ -81,7 +81,7 @@ def replays_of(session: Session, message: HeardMessage) -> Sequence[HeardMessage
 
 def may_be_replayed(message: HeardMessage) -> bool:
     """Whether a message was refused, for a page that offers it; whether it still may be is decided under the lock."""
-    return message.outcome not in (None, GOOD, SUPERSEDED) and message.length == len(message.body)
+    return message.outcome not in (None, GOOD, PARKED, SUPERSEDED) and message.length == len(message.body)
 
 
 def _refuse_if_taken(session: Session, first: HeardMessage) -> None:

@@ -39,6 +39,7 @@ def heard_list(request: Request) -> Response:
             key=query.text("key") or None,
             only_faults=query.text("faults") == "1",
             only_replays=query.text("faults") == "replays",
+            only_parked=query.text("faults") == "parked",
             before_id=query.maybe_number("before"),
             limit=ROWS,
         )

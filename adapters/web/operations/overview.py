@@ -63,7 +63,7 @@ def _peers(session: Session) -> list[Peer]:
                 row,
                 heard_at=own[0].heard_at if own else None,
                 heard=len(own),
-                refused=sum(message.outcome not in (None, "ok") for message in own),
+                refused=sum(message.outcome not in (None, exchange.GOOD, exchange.PARKED) for message in own),
                 waiting=sum(due.destination == row.id for due in waiting),
                 standing=sum(lane.destination == row.id for lane in standing),
             )

@@ -235,6 +235,7 @@ PAIRS = {
     "adt-a28_old-version": COMMUNITY,
     "adt-a04_second-hospital": COUNTY,
     "adt-a01_admission": TERTIARY,
+    "siu-s15_before-its-booking": TERTIARY,
 }
 
 
