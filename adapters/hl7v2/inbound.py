@@ -215,7 +215,8 @@ class Reception:
                 if hopeful:
                     raise _Refused from fault
                 verdict = acknowledgements.of_fault(_in_our_words(fault, self.row))
-        reply = self.done.reply if verdict.code == "AA" else None
+        refusal = self.row.refusal(self.message) if self.row and self.row.refusal else None
+        reply = self.done.reply if verdict.code == "AA" else refusal
         answer = acknowledgements.acknowledge(
             self.message, verdict, control_id=f"A{heard.id}", at=self.arrival.at, reply=reply
         )

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
-from adapters.hl7v2 import adt, oru, ref, siu
+from adapters.hl7v2 import adt, oru, qbp, ref, siu
+from adapters.hl7v2.acknowledgements import Reply
 from adapters.hl7v2.done import Done
 from adapters.hl7v2.er7 import Message
 from hub.trust import Caller
@@ -21,6 +22,8 @@ class Row:
     structure: str
     verb: Verb
     elements: Mapping[str, str] = field(default_factory=dict)
+    refusal: Callable[[Message], Reply] | None = None
+    """What is answered below the errors, where more than ACK is expected also when the hub refuses."""
 
     @property
     def name(self) -> str:
@@ -51,6 +54,8 @@ MESSAGES: dict[tuple[str, str], Row] = {
     ("REF", "I14"): Row("REF_I12", ref.recall, {"reason": "NTE-3"}),
     ("REF", "I15"): Row("REF_I12", ref.status),
     ("RRI", "I12"): Row("RRI_I12", ref.respond, {"reason": "NTE-3", "question": "NTE-3"}),
+    ("QBP", "Q22"): Row("QBP_Q21", qbp.find, qbp.ELEMENTS, qbp.refusal),
+    ("QBP", "Q23"): Row("QBP_Q21", qbp.cross_reference, qbp.ELEMENTS, qbp.refusal),
     ("ORU", "R01"): Row("ORU_R01", oru.publish, {"observations": "OBX", "filler_number": "OBR-3"}),
 }
 

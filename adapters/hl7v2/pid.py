@@ -7,7 +7,7 @@ from datetime import date
 from sqlalchemy.orm import Session
 
 from adapters.hl7v2 import times
-from adapters.hl7v2.er7 import Repetition, Segment
+from adapters.hl7v2.er7 import Segment
 from hub import db, people
 from hub.faults import Missing
 from hub.people import Demographics, Identification, Person, PersonUnknown, TelephoneWrong
@@ -56,7 +56,7 @@ def identifications(caller: Caller, pid: Segment) -> list[Identification]:
     """
     found = []
     for index, number in enumerate(pid.repetitions(3), start=1):
-        system = _system(caller, number)
+        system = system_of(caller, number.text(5), number.text(4))
         if number.text() and system:
             element = "PID-3.1" if index == 1 else f"PID-3[{index}].1"
             found.append(Identification(system, number.text(), element))
@@ -83,8 +83,8 @@ def demographics(pid: Segment, numbers: list[Identification]) -> Demographics:
     )
 
 
-def _system(caller: Caller, number: Repetition) -> str | None:
-    kind, authority = number.text(5), number.text(4)
+def system_of(caller: Caller, kind: str, authority: str) -> str | None:
+    """The hub's system of a number by CX-5 and CX-4; None for one that is not known, or not the caller's to state."""
     if kind not in _OWN:
         return SYSTEMS.get(kind)
     foreign = len(authority) == 12 and authority.startswith("H") and authority != caller.organisation_id

@@ -18,9 +18,11 @@ from hub.people.looking_up import (
     clusters,
     clusters_in,
     look_up,
+    named,
     snapshot,
     snapshots,
     snapshots_in,
+    sought,
 )
 from hub.people.persons import (
     Card,
@@ -71,6 +73,7 @@ __all__ = [
     "link_family",
     "look_up",
     "may_act_for",
+    "named",
     "person",
     "recognise",
     "recognising",
@@ -85,6 +88,7 @@ __all__ = [
     "snapshot",
     "snapshots",
     "snapshots_in",
+    "sought",
     "take_back_death",
     "telephone_number",
     "uscc_check",

@@ -1,15 +1,18 @@
 """Persons looked up: one by whoever has to do with them, or many at once for a batch."""
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from datetime import date
 from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, any_, bindparam, select
 from sqlalchemy.orm import Session, aliased
 
 from hub.db import Ready, Statement, run
-from hub.people.persons import Identifier, Person, PersonUnknown, cluster, opened, person
-from hub.trust import Caller, RecordUnknown, admit, require
+from hub.faults import within
+from hub.people.persons import Identifier, Person, PersonUnknown, cluster, opened, person, resolve
+from hub.trust import Caller, RecordUnknown, admit, blind, require
 
 Seen = tuple[int, str | None]
 """A person, and the organisation whose record number of them is wanted."""
@@ -34,6 +37,27 @@ def look_up(session: Session, caller: Caller, person_id: int) -> Person:
     except RecordUnknown:
         raise RecordUnknown(noun="person") from None
     return row
+
+
+def sought(session: Session, caller: Caller, *, system: str, value: str) -> Person | None:
+    """Whom a number means, if the caller may know of them. Refuses: NotAllowed."""
+    require(caller, "people.read")
+    try:
+        return look_up(session, caller, resolve(session, system=system, value=value).id)
+    except (PersonUnknown, RecordUnknown):
+        return None
+
+
+def named(session: Session, caller: Caller, *, name: str, birth_date: date, limit: int = 20) -> list[Person]:
+    """Persons with this very name and day of birth, as far as the caller may know of them. Refuses: NotAllowed."""
+    require(caller, "people.read")
+    within(name, 100, element="name")
+    same = (Person.name_blind == blind("name", name), Person.birth_date == birth_date)
+    found = []
+    for person_id in session.scalars(select(Person.id).where(*same).order_by(Person.id).limit(limit)).all():
+        with contextlib.suppress(RecordUnknown):
+            found.append(look_up(session, caller, person_id))
+    return found
 
 
 def clusters(session: Session, person_ids: Collection[int]) -> dict[int, tuple[int, ...]]:

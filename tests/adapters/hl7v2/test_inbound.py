@@ -235,6 +235,8 @@ PAIRS = {
     "adt-a28_old-version": COMMUNITY,
     "adt-a04_second-hospital": COUNTY,
     "adt-a01_admission": TERTIARY,
+    "qbp-q22_by-name": COMMUNITY,
+    "qbp-q23_own-number": COMMUNITY,
     "siu-s15_before-its-booking": TERTIARY,
 }
 
