@@ -11,7 +11,7 @@ from hub.trust import Caller
 
 
 def register(session: Session, caller: Caller, message: Message) -> Done:
-    """A28, A31: a person is added or changed, without a visit."""
+    """A05, A28, A31: a person is added or changed; a stay that is only planned (A05) is no visit yet."""
     return Done(person_id=pid.register(session, caller, message["PID"]))
 
 
@@ -28,7 +28,7 @@ def attend(session: Session, caller: Caller, message: Message) -> Done:
 
 
 def update(session: Session, caller: Caller, message: Message) -> Done:
-    """A02, A08: what changed about the person, and about the visit where the hub knows it."""
+    """A02, A08, A12 (a transfer taken back): what changed about the person, and about a visit the hub knows."""
     person_id = pid.register(session, caller, message["PID"])
     number = pv1.number(message)
     try:

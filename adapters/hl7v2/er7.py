@@ -216,7 +216,7 @@ class Message:
 
 def read(raw: bytes, *, default_charset: str = charsets.CHANNEL_DEFAULT) -> Message:
     """A message from its bytes. Raises Unreadable where there is no MSH, and nothing else for any bytes."""
-    body = raw.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n\t \x0b")
+    body = _body(raw)
     if not body.startswith(b"MSH"):
         raise Unreadable(_why_not(body))
     line = body[: _end_of_line(body)]
@@ -228,6 +228,33 @@ def read(raw: bytes, *, default_charset: str = charsets.CHANNEL_DEFAULT) -> Mess
         raise Unreadable("MSH-2 holds other than ASCII characters")
     delimiters = _delimiters(separator.decode(), encoding.decode())
     return Message(raw, charsets.decode(body, _declared_charset(line, delimiters), default_charset), delimiters)
+
+
+def batch(raw: bytes) -> list[bytes] | None:
+    """The messages of a batch or a file of batches (FHS, BHS), in order; None for what is none.
+
+    Raises Unreadable where BTS-1 counts other than came, so that half a file is never taken for the whole.
+    """
+    body = _body(raw)
+    if not body.startswith((b"FHS", b"BHS")):
+        return None
+    mark, separator = (b"\r" if b"\r" in body else b"\n"), body[3:4]
+    messages: list[list[bytes]] = []
+    before = 0
+    for line in body.split(mark):
+        bare = line.lstrip(b"\n")
+        if bare.startswith(b"MSH"):
+            messages.append([bare])
+        elif bare.startswith(b"BTS"):
+            counted = bare.split(separator)[1:2]
+            if counted and counted[0].strip() and counted[0].strip() != b"%d" % (len(messages) - before):
+                raise Unreadable(f"BTS-1 counts {counted[0].decode('ascii', 'replace')}, {len(messages) - before} came")
+            before = len(messages)
+        elif messages and not bare.startswith((b"FHS", b"BHS", b"FTS")):
+            messages[-1].append(line)
+    if not messages:
+        raise Unreadable("a batch without a message")
+    return [mark.join(lines) + mark for lines in messages]
 
 
 def write(lines: Iterable[Line], *, delimiters: Delimiters = STANDARD, codec: str = "utf-8") -> bytes:
@@ -242,6 +269,10 @@ def write(lines: Iterable[Line], *, delimiters: Delimiters = STANDARD, codec: st
         parts += [_field(fields.get(number), delimiters, codec) for number in range(start, last + 1)]
         out.append(delimiters.field.join(parts))
     return "".join(line + "\r" for line in out).encode(codec, "replace")
+
+
+def _body(raw: bytes) -> bytes:
+    return raw.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n\t \x0b")
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -262,8 +293,6 @@ def _end_of_line(body: bytes) -> int:
 def _why_not(body: bytes) -> str:
     if body[:2] in (b"\xff\xfe", b"\xfe\xff") or body[:6] in (b"M\0S\0H\0", b"\0M\0S\0H"):
         return "UTF-16 is not read here; send GB18030 or UTF-8"
-    if body[:3] in (b"FHS", b"BHS"):
-        return "batches are not read here; send one message a frame"
     return "the first segment is not MSH"
 
 

@@ -36,10 +36,15 @@ NOTHING = Done()
 def receive(raw: bytes, *, address: str) -> Iterator[bytes]:
     """The answers to one frame, in order; each is yielded once what it promises is committed.
 
-    Nothing is yielded for an acknowledgement, or where MSH-15 and MSH-16 ask for nothing.
+    Nothing is yielded for an acknowledgement, or where MSH-15 and MSH-16 ask for nothing. The messages of a batch
+    are done and answered one by one: one that is refused holds up none of the others.
     """
     arrival = door.arriving(DOOR)
     try:
+        if (several := er7.batch(raw)) is not None:
+            for one in several:
+                yield from receive(one, address=address)
+            return
         message = er7.read(raw)
     except Unreadable as trouble:
         _store_rubbish(raw, address, arrival, why=str(trouble))

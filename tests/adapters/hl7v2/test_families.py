@@ -91,6 +91,22 @@ def test_a_stay_begins_changes_ends_and_is_reopened(hl7: Door) -> None:
         assert session.scalars(select(Visit.state)).one() == "cancelled"
 
 
+def test_a_transfer_that_is_taken_back_leaves_the_patient_where_they_were(hl7: Door) -> None:
+    ok(hl7, A01, TERTIARY)
+    for event, structure, ward in (("A02", "ADT_A02", b"|0401|"), ("A12", "ADT_A12", b"|0301|")):
+        moved = A01.replace(b"ADT^A01^ADT_A01|ZX20261122000101", f"ADT^{event}^{structure}|T{event}".encode())
+        ok(hl7, moved.replace(b"|0301|", ward).replace(b"DG1", b"ZG1"), TERTIARY)
+        with hl7.session() as session:
+            visit = session.scalars(select(Visit)).one()
+        assert visit.department_id == f"{TERTIARY}-{ward.decode().strip('|')}"
+
+
+def test_a_stay_that_is_only_planned_registers_the_person_and_opens_no_visit(hl7: Door) -> None:
+    ok(hl7, A01.replace(b"ADT^A01^ADT_A01", b"ADT^A05^ADT_A05"), TERTIARY)
+    assert hl7.counts()["person"] == 1
+    assert "visit" not in hl7.counts()
+
+
 def test_a_discharge_under_another_patients_visit_number_is_refused(hl7: Door) -> None:
     ok(hl7, A01, TERTIARY)
     ok(hl7, A28.replace(COMMUNITY.encode(), TERTIARY.encode()).replace(b"~420500199003070028^^^^NI", b""), TERTIARY)
