@@ -117,6 +117,19 @@ def test_the_answer_comes_in_the_senders_delimiters_and_character_set(hl7: Door)
     assert b"GB 18030-2000" in raw
 
 
+@pytest.mark.parametrize("name", ["示例㐀", "示例䶮", "示例𠮷", "示例𬱖"])
+def test_a_character_that_gb18030_writes_in_four_bytes_is_stored_and_answered_as_it_came(hl7: Door, name: str) -> None:
+    four = (
+        A28.decode().replace("示例^小兰^", f"{name}^^").replace("UNICODE UTF-8", "GB 18030-2000").replace("|F|", "|火|")
+    )
+    answer = hl7.answer(four.encode("gb18030"))
+    assert (answer["MSA"].text(1), answer.codec, answer.header.text(18)) == ("AE", "gb18030", "GB 18030-2000")
+    answer = hl7.answer(four.replace("|火|", "|F|").encode("gb18030"))
+    assert (answer["MSA"].text(1), len(answer.every("ERR"))) == ("AA", 0)
+    with hl7.session() as session:
+        assert people.resolve(session, system=f"mrn/{COMMUNITY}", value="YQ-000187").name == name
+
+
 def test_a_wrong_msh_18_is_accepted_with_a_warning(hl7: Door) -> None:
     answer = hl7.answer(A28.replace(b"UNICODE UTF-8", b"8859/1"))
     assert (answer["MSA"].text(1), answer["ERR"].text(4), answer["ERR"].field(2)) == ("AA", "W", "MSH^1^18^1")
