@@ -57,6 +57,7 @@ ELEMENTS = {
     "diagnoses": "DG1-3",
     "priority": "RF1-2",
     "direction": "RF1-3",
+    "care_plan.next_visit": "NTE-3",
     "sender_department_id": "PRD-4.1",
     "sender_practitioner_id": "PRD-7",
     "receiver_department_id": "PRD[2]-4.1",

@@ -7,7 +7,7 @@ treatment, the two institutions. A patient sent back down travels with a care pl
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypedDict
 
 from sqlalchemy.orm import Session
@@ -108,6 +108,7 @@ def checked_direction(session: Session, facts: ReferralFacts) -> str:
         raise DirectionWrong(sender=sender.name, receiver=receiver.name, expected=direction, direction=facts.direction)
     if direction == "down" and not facts.care_plan:
         raise CarePlanMissing()
+    _is_day(facts.care_plan.get("next_visit", "") if facts.care_plan else "")
     return direction
 
 
@@ -124,6 +125,16 @@ def content_hash(facts: ReferralFacts) -> bytes:
     """
     said = asdict(facts) | {"valid_until": None, "visit_id": None, "previous_id": None}
     return hashlib.sha256(json.dumps(said, ensure_ascii=False, sort_keys=True).encode()).digest()
+
+
+def _is_day(said: str) -> None:
+    """A next visit that nobody can read is one that nobody comes to."""
+    if not said:
+        return
+    try:
+        date.fromisoformat(said)
+    except ValueError:
+        raise Invalid(element="care_plan.next_visit", found=said[:40], allowed="2026-12-20") from None
 
 
 def _belong(

@@ -230,6 +230,8 @@ REFUSED: list[tuple[dict[str, Any], type[Fault]]] = [
     ({"sender_practitioner_id": EXPERT}, Invalid),
     ({"receiver_department_id": COMMUNITY_GENERAL}, Invalid),
     ({"receiver_id": VILLAGE, "receiver_department_id": None}, referrals.CarePlanMissing),
+    ({"care_plan": {"summary": "康复", "next_visit": "下个月"}}, Invalid),
+    ({"care_plan": {"summary": "康复", "next_visit": "2026-02-30"}}, Invalid),
     ({"sender_id": COUNTY}, records.NotYourRecord),
     ({"person_id": 10**9}, people.PersonUnknown),
 ]
