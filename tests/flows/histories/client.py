@@ -17,7 +17,7 @@ from tests.adapters.nhsa.conftest import Insured
 from tests.flows.histories.checker import ACKNOWLEDGED, REFUSED, UNKNOWN, Note
 
 STEPS = 8
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 ITEMS = (("D-EX-0001", "8.80"), ("S-BED-01", "35.00"), ("S-ESC-01", "560.00"))
 
 

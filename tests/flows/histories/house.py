@@ -1,5 +1,6 @@
 """A hub of its own on free ports, whose workers and whose database are killed while it serves."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Engine, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from adapters import door
@@ -97,12 +99,15 @@ class House:
             return settlement.verify(session)
 
     def until_back(self) -> None:
-        """Until every worker answers again; our own connections may be dead, too."""
-        self.engine.dispose()
+        """Until every worker and the database answer again; our own connections may be dead, too."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            if all(child.alive() and child.ready.is_set() for child in self.region.supervisor.children):
-                return
+            self.engine.dispose()
+            ready = all(child.alive() and child.ready.is_set() for child in self.region.supervisor.children)
+            with contextlib.suppress(OperationalError), self.engine.connect() as connection:
+                connection.exec_driver_sql("SELECT 1")
+                if ready:
+                    return
             time.sleep(0.1)
         raise AssertionError("the house did not come back")
 
