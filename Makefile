@@ -6,6 +6,9 @@ SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input install --quiet --no-compile
+# Compiled once: without it every process of the tests compiles the whole hub again.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTEST := $(PY) -m pytest
 CODE := hub adapters fixtures benchmarks tests
 WORKERS ?= 2
