@@ -57,10 +57,7 @@ def care_plan(call: Call, row: Referral) -> Resource:
         told["description"] = plan["summary"]
     activities = [
         {"kind": kind, "status": status, "description": each}
-        for name, kind, status in (
-            ("medicines", "MedicationRequest", "in-progress"),
-            ("follow_up", "Task", "scheduled"),
-        )
+        for name, kind, status in _ACTIVITIES
         for each in plan.get(name, ())
     ]
     if plan.get("next_visit"):

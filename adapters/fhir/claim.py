@@ -27,6 +27,7 @@ from adapters.fhir.resources import (
     reference,
     target_of,
 )
+from adapters.fhir.search import instant
 from adapters.fhir.systems import CATALOGUE_ITEM, CHARGE_BATCH, CHRONIC
 from hub import people, settlement
 from hub.coverage import Enrolment
@@ -243,7 +244,7 @@ def _occurred(item: Resource, place: str) -> datetime:
         return start_of(date.fromisoformat(said))
     if "T" not in said:
         raise Missing(element=f"{place}.servicedDate", allowed="2026-11-23")
-    return datetime.fromisoformat(said).astimezone(CHINA)
+    return instant(said, f"{place}.servicedDate").astimezone(CHINA)
 
 
 def _approval(item: Resource, place: str) -> str:

@@ -14,7 +14,7 @@ from adapters.fhir.resources import (
     numbered_target,
     reference,
 )
-from adapters.fhir.search import token
+from adapters.fhir.search import instant, token
 from adapters.fhir.systems import ICD10, VISIT_NUMBER
 from hub import journeys, records, settlement
 from hub.faults import Invalid, Missing, Problem
@@ -137,11 +137,11 @@ def encounter(call: Call, row: Visit) -> Resource:
 
 
 def _moment(body: Resource, end: str) -> datetime:
-    """A bound of the period as an instant. Refuses: ResourceInvalid."""
+    """A bound of the period as an instant. Refuses: ResourceInvalid, Invalid."""
     said = str(body.get("period", {}).get(end, ""))
     if "T" not in said:
         raise ResourceInvalid([Issue(f"Encounter.period.{end}", "required", "an instant: 2026-11-23T09:00:00+08:00")])
-    return datetime.fromisoformat(said)
+    return instant(said, f"Encounter.period.{end}")
 
 
 def _diagnoses(body: Resource) -> list[Diagnosis]:

@@ -117,6 +117,14 @@ def _known_year(when: When) -> When:
     return when
 
 
+def instant(said: str, element: str) -> datetime:
+    """An instant as a resource states it, of years that anything can be about. Refuses: Invalid."""
+    try:
+        return _known_year(datetime.fromisoformat(said))
+    except ValueError:
+        raise Invalid(element=element, found=said, allowed="1900 – 2199, 2026-11-23T09:00:00+08:00") from None
+
+
 def _moments(said: str, element: str) -> tuple[datetime, datetime]:
     """The instants that a date or an instant covers; a day is a day in China."""
     try:

@@ -40,7 +40,7 @@ def test_without_its_database_it_is_alive_and_not_ready_and_says_when_to_come_ba
 
 @pytest.mark.quick_skip
 def test_make_alone_lists_every_target_that_says_what_it_does() -> None:
-    said = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     targets = set(re.findall(r"^([a-z][a-z-]*):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {line.split()[1] for line in said.splitlines()} == targets >= {"help", "run", "test", "quick", "check"}
 

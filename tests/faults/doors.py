@@ -134,6 +134,7 @@ ROWS = {
     "Appointment": "appointment",
     "ServiceRequest": "referral",
     "Task": "referral",
+    "CarePlan": "referral",
     "DiagnosticReport": "report",
     "Observation": "observation",
     "Organization": "organisation",

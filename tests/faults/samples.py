@@ -1,5 +1,6 @@
 """Whole documents for every door, made from the doors' own tables: the ground that mutations start from."""
 
+import base64
 from datetime import timedelta
 from typing import Any
 
@@ -62,6 +63,10 @@ def _of(kind: inspect.Type, world: World, name: str) -> Any:
             return "1960-01-01"
         case inspect.DateTimeType():
             return "2026-11-20T09:00:00+08:00"
+        case inspect.DictType():
+            return {"fee": "总金额"}
+        case inspect.BytesType():
+            return base64.b64encode("结算号,总金额\n".encode()).decode()
         case inspect.StrType():
             return TEXTS.get(name, f"示例{name}")
     raise AssertionError(f"no sample of {kind}: say here what one looks like")

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.web.bureau import board, packs
+from adapters.web.bureau import differences, packs
 from adapters.web.citizen import waiting
 from adapters.web.desk import consultations, referrals, today
 from adapters.web.forms import Form
@@ -46,7 +46,7 @@ def asked_for(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 def every_action(door: Door) -> list[Door]:
     """A door for every action that its address may name, as the page's own table has them."""
     known = {"/desk/consultations": consultations.ACTS, "/desk/referrals": referrals.ACTS, "/ops/lanes": lanes.EVENTS}
-    known |= {"/desk/appointments": today.HERE, "/bureau/rules": packs.DECISIONS, "/bureau": board.DECISIONS}
+    known |= {"/desk/appointments": today.HERE, "/bureau/rules": packs.DECISIONS, "/bureau": differences.DECISIONS}
     known |= {"/waiting": waiting.EVENTS}
     named = next((name for name in ("{action}", "{event}") if name in door.path), None)
     if named is None:

@@ -195,25 +195,27 @@ def _slots(session: Session, world: World) -> None:
             session, system(hospital, at=door.now()), slot_id=found[0], person_id=person_id, channel="his"
         )
         rows["appointment"] = made.id
-    caller = system(TERTIARY, at=door.now())
     far = tomorrow + timedelta(days=30)
-    world.ours["stop"] = booking.stop(
-        session,
-        caller,
-        department_id=CARDIOLOGY,
-        since=start_of(far),
-        until=start_of(far + timedelta(days=1)),
-        reason="开会",
-    ).id
-    world.ours["wish"] = booking.join_waiting(
-        session,
-        caller,
-        person_id=world.ours["person"],
-        department_id=f"{TERTIARY}-0401",
-        day_from=tomorrow,
-        day_to=tomorrow,
-        channel="his",
-    ).id
+    for hospital, rows in ((TERTIARY, world.ours), (COUNTY, world.theirs)):
+        caller = system(hospital, at=door.now())
+        rows["stop"] = booking.stop(
+            session,
+            caller,
+            department_id=CARDIOLOGY if hospital == TERTIARY else f"{COUNTY}-0301",
+            since=start_of(far),
+            until=start_of(far + timedelta(days=1)),
+            reason="开会",
+        ).id
+        rows["wish"] = booking.join_waiting(
+            session,
+            caller,
+            person_id=rows["person"],
+            department_id=f"{TERTIARY}-0401" if hospital == TERTIARY else f"{COUNTY}-0301",
+            day_from=tomorrow,
+            day_to=tomorrow,
+            channel="his",
+        ).id
+    caller = system(TERTIARY, at=door.now())
     held = booking.hold(session, caller, slot_id=world.ours["slots"][7], person_id=world.ours["person"], channel="his")
     world.ours["hold"] = held.id
 
@@ -268,6 +270,7 @@ def _referrals(session: Session, world: World) -> None:
                 sender_practitioner_id=COMMUNITY_DOCTOR,
                 receiver_id=receiver,
                 reason="胸闷三天",
+                care_plan={"summary": "随访血压"},
                 diagnoses=(Diagnosis(code="I20.000", name="不稳定性心绞痛"),),
             ),
         )
