@@ -184,7 +184,8 @@ def changeable(session: Session, caller: Caller, appointment_id: int) -> Appoint
     if person_id is None:
         raise RecordUnknown(noun="appointment")
     lock_cards(session, [people.cluster(session, person_id)])
-    row = session.get_one(Appointment, appointment_id, with_for_update=True, populate_existing=True)
+    # Not against rows that only point here: a stop, which holds the slots already, writes one for each appointment.
+    row = session.get_one(Appointment, appointment_id, with_for_update={"key_share": True}, populate_existing=True)
     if not _concerned(session, caller, row):
         raise RecordUnknown(noun="appointment")
     return row

@@ -105,9 +105,7 @@ def live(engine: Engine, *, seed: int, steps: int, threads: int = 8) -> Counter[
     with ThreadPoolExecutor(threads) as pool:
         answers = Counter(pool.map(attempt, range(steps)))
     kinds = {answer.partition(":")[0] for answer in answers}
-    assert kinds <= {"ok", Kind.CONFLICT, Kind.REFUSED, Kind.UNKNOWN, Kind.UNAVAILABLE}, answers
-    busy = sum(count for answer, count in answers.items() if answer.startswith(Kind.UNAVAILABLE))
-    assert busy <= steps // 50, answers  # eight at once on twenty places: a few may be told to come again
+    assert kinds <= {"ok", Kind.CONFLICT, Kind.REFUSED, Kind.UNKNOWN}, answers
     with Session(engine) as session:
         assert_every_number_is_accounted_for(session)
     return answers

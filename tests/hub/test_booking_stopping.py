@@ -5,12 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import time, timedelta
 
 import pytest
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, func, select, text, update
 from sqlalchemy.orm import Session
 
 from adapters import door, jobs
 from hub import booking, journeys, people, referrals
 from hub.booking import Appointment, ClinicStop, Hold, Slot, StoppedVisit
+from hub.booking.change import changeable
 from hub.exchange import Due
 from hub.faults import Fault, Invalid, Missing
 from hub.trust import SCOPES, Caller, NotAllowed, RecordUnknown
@@ -260,6 +261,17 @@ def test_a_fee_is_paid_once_owed_back_once_and_paid_back_once(session: Session, 
         booking.refund_fee(session, his, appointment_id=other.id, receipt="B-2")
     with pytest.raises(RecordUnknown):
         booking.pay_fee(session, system(COUNTY), appointment_id=other.id, amount=Money(1), receipt="R-3")
+
+
+def test_a_stop_does_not_wait_for_an_appointment_that_is_being_changed(engine: Engine) -> None:
+    """It has the slot already, for which the other will come: each would wait for the other."""
+    with Session(engine) as session, session.begin():
+        place = slots_of(session, a_schedule(session), days=1)[0]
+        visit, slot_id = booked(session, place).id, place.id
+    with Session(engine) as changing, changing.begin(), Session(engine) as stopping, stopping.begin():
+        changeable(changing, citizen(changing.get_one(Appointment, visit).person_id), visit)
+        stopping.execute(text("SET LOCAL lock_timeout = '2s'"))
+        assert stop(stopping, stopping.get_one(Slot, slot_id)).slots == 2
 
 
 def test_stops_bookings_moves_and_holds_at_once_leave_books_that_foot(engine: Engine) -> None:
