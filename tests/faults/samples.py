@@ -15,7 +15,7 @@ from tests.faults.doors import SERVED
 from tests.faults.world import World
 from tests.region import BUREAU, COUNTY, COUNTY_DOCTOR, EXPERT, TERTIARY, numbered
 
-TEXTS = {
+TEXTS: dict[str, str | None] = {
     "receiver_id": COUNTY,
     "organisation_id": TERTIARY,
     "department_id": f"{TERTIARY}-0301",
@@ -37,6 +37,7 @@ TEXTS = {
     "psn_type": "11",
     "area": "420500",
     "account_credit": "1.00",
+    "placer_number": None,  # under a number of its own what was refused is answered with what was accepted since
 }
 
 
