@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from math import ceil, floor, log10
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from markupsafe import Markup, escape
 
@@ -120,21 +120,23 @@ def difference_bars(parts: Sequence[tuple[str, int]], unit: str, label: str) -> 
     left, right = floor(least / step) * step, ceil(most / step) * step
     span = Decimal(right - left) or Decimal(1)
 
-    def x(fen: Decimal | int) -> float:
-        return 110 + float((Decimal(fen) - left) / span) * 216
+    rows = _rows([name for name, _ in parts])
+    height = rows.height
 
-    height = 32 * len(parts)
+    def x(fen: Decimal | int) -> float:
+        return rows.left + float((Decimal(fen) - left) / span) * (326 - rows.left)
+
     drawn, tick = [], Decimal(left)
     while tick <= right:
         drawn.append(f'<path class="grid" d="M{x(tick):.1f} 4v{height - 4}"/>')
-        drawn.append(f'<text class="mid" x="{x(tick):.1f}" y="{height + 18}">{int(tick) // 100:,}</text>')
+        drawn.append(f'<text class="mid" x="{x(tick):.1f}" y="{height + 18}">{_number(tick / 100)}</text>')
         tick += step
     for n, (name, fen) in enumerate(parts):
-        width = max(1.5, abs(x(fen) - x(0)))
+        width = max(1.5, abs(x(fen) - x(0))) if fen else 0.0
         start = x(0) if fen >= 0 else x(0) - width
         css = "c-plus" if fen >= 0 else "c-minus"
-        drawn.append(f'<text class="label" x="0" y="{22 + 32 * n}">{escape(name)}</text>')
-        drawn.append(f'<rect class="{css}" x="{start:.1f}" y="{8 + 32 * n}" width="{width:.1f}" height="20"/>')
+        drawn.append(f'<text class="label" x="{rows.indent}" y="{rows.name(n)}">{escape(name)}</text>')
+        drawn.append(f'<rect class="{css}" x="{start:.1f}" y="{rows.bar(n)}" width="{width:.1f}" height="20"/>')
     drawn.append(f'<path class="axis" d="M{x(0):.1f} 2v{height}"/>')
     drawn.append(f'<text class="end" x="340" y="{height + 34}">{escape(unit)}</text>')
     return _svg(
@@ -150,10 +152,11 @@ def count_bars(rows: Sequence[tuple[str, Sequence[tuple[str, int]]]], label: str
         return Markup()
     step = max(Decimal(1), _nice(Decimal(most) / 3))
     right = ceil(Decimal(most) / step) * step
-    height = 32 * len(rows)
+    laid = _rows([name for name, _ in rows])
+    height = laid.height
 
     def x(number: Decimal | int) -> float:
-        return 120 + float(Decimal(number) / right) * 186
+        return laid.left + float(Decimal(number) / right) * (306 - laid.left)
 
     drawn, tick = [], Decimal(0)
     while tick <= right:
@@ -161,17 +164,17 @@ def count_bars(rows: Sequence[tuple[str, Sequence[tuple[str, int]]]], label: str
         drawn.append(f'<text class="mid" x="{x(tick):.1f}" y="{height + 18}">{_number(tick)}</text>')
         tick += step
     for n, (name, parts) in enumerate(rows):
-        drawn.append(f'<text class="label" x="0" y="{22 + 32 * n}">{escape(name)}</text>')
+        drawn.append(f'<text class="label" x="{laid.indent}" y="{laid.name(n)}">{escape(name)}</text>')
         before = 0
         for css, number in parts:
             if number:
                 width = x(before + number) - x(before)
                 drawn.append(
-                    f'<rect class="{css}" x="{x(before):.1f}" y="{8 + 32 * n}" width="{width:.1f}" height="20"/>'
+                    f'<rect class="{css}" x="{x(before):.1f}" y="{laid.bar(n)}" width="{width:.1f}" height="20"/>'
                 )
             before += number
-        drawn.append(f'<text class="label" x="{x(before) + 5:.1f}" y="{22 + 32 * n}">{before:,}</text>')
-    drawn.append(f'<path class="axis" d="M120 2v{height}"/>')
+        drawn.append(f'<text class="label" x="{x(before) + 5:.1f}" y="{laid.bar(n) + 14}">{before:,}</text>')
+    drawn.append(f'<path class="axis" d="M{laid.left} 2v{height}"/>')
     return _svg(
         f'<svg class="chart" viewBox="0 0 340 {height + 24}" role="img" aria-label="{escape(label)}">'
         f"{''.join(drawn)}</svg>"
@@ -211,8 +214,37 @@ def day_shares(days: Sequence[Share], first: date, label: str, unit: str, *, wid
         css = "c-hollow" if waiting else "c-dot"
         drawn.append(f'<circle class="{css}" cx="{x(number):.1f}" cy="{y(share):.1f}" r="4"/>')
     return _svg(
-        f'<svg class="chart" viewBox="0 0 {width} 158" role="img" aria-label="{escape(label)}">{"".join(drawn)}</svg>'
+        f'<svg class="chart days" viewBox="0 0 {width} 158" role="img" aria-label="{escape(label)}">'
+        f"{''.join(drawn)}</svg>"
     )
+
+
+class _Rows(NamedTuple):
+    """Where the names and bars of a chart stand: beside each other, or a long name above its bar."""
+
+    left: int
+    pitch: int
+    above: int
+    count: int
+
+    @property
+    def height(self) -> int:
+        return self.pitch * self.count
+
+    @property
+    def indent(self) -> int:
+        return self.left + 5 if self.above else 0
+
+    def name(self, n: int) -> int:
+        return self.pitch * n + (14 if self.above else 22)
+
+    def bar(self, n: int) -> int:
+        return self.pitch * n + 8 + self.above
+
+
+def _rows(names: Sequence[str]) -> _Rows:
+    longest = max(sum(2 if ord(letter) > 0x2E7F else 1 for letter in name) for name in names)
+    return _Rows(112, 32, 0, len(names)) if longest <= 16 else _Rows(2, 46, 12, len(names))
 
 
 def _clear_of(line: float, top: float, bottom: float) -> float:
